@@ -1,0 +1,255 @@
+"""AWS IoT Core custom authentication, as data.
+
+A device has no client certificate. In its MQTT CONNECT it sends, as *user name*, one line of text (A1)::
+
+    alice?x-amz-customauthorizer-name=MyAuthorizer&x-amz-customauthorizer-signature=Qm9…%3D&token=open-sesame
+    └─┬─┘ └──────────────────┬───────────────────┘ └──────────────────┬──────────────────┘ └───────┬────────┘
+    user part    which custom authorizer decides       proof that the token was made        the token, under the
+    (may be      (left out: the endpoint's default)    by who holds the private key         authorizer's token key
+    empty)                                                                                  name
+
+and, as *password*, any bytes. AWS checks that the signature is RSA-SHA256 over exactly the token (B17), then calls the
+authorizer's Lambda function with all of it; the function says whether the device may connect and what it may do.
+An authorizer with signing disabled needs neither token nor signature. Over HTTP the same three values travel as headers
+(A26) or as a URL query (A27).
+
+:class:`CustomAuth` holds such credentials, refuses those that cannot work, and is the only place that encodes them.
+Numbers in brackets are facts of the specification that this package follows.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from attrs import field, frozen
+
+from customauth import _checks as check
+from customauth import _parameters as grammar
+from customauth.errors import CredentialError
+
+
+@frozen(kw_only=True)
+class SignedToken:
+    """A token, the name the authorizer knows it by, and its signature. There is no half of it.
+
+    :param key_name: the authorizer's token key name, 1 to 128 characters (B3).
+    :param value: the token, 1 to 6144 characters (A21).
+    :param signature: RSA-SHA256 over exactly the token's bytes, in base64 (B17). Percent-encoded input is decoded.
+    :raises CredentialError: with the mend, when a part cannot work.
+    """
+
+    key_name: str = field(validator=check.length("the token key name", check.MAX_NAME_LENGTH))
+    value: str = field(repr=False, validator=check.length("the token", check.MAX_TOKEN_LENGTH))
+    signature: str = field(repr=False, converter=check.plain_signature)
+
+    def __attrs_post_init__(self) -> None:
+        # Both could not be told from the parameters that are not the token (J1).
+        if self.key_name.lower().startswith("x-amz-") or self.key_name == "SDK":
+            raise CredentialError(
+                f"{self.key_name!r} cannot be a token key name: AWS and its SDKs use it for something else; "
+                "give the authorizer's token key name"
+            )
+
+
+@frozen(kw_only=True)
+class CustomAuth:
+    """What one device shows a custom authorizer.
+
+    :param authorizer: the authorizer's name, or None for the endpoint's default authorizer (A4, A60).
+    :param username: the user part, sent as it is (A18); it may be empty (A2) and cannot hold ``?`` (A5).
+    :param password: any bytes, or a text that is sent as UTF-8; None sends none (A20).
+    :param token: the signed token, or None for an authorizer with signing disabled (B21).
+    :raises CredentialError: with the mend, when a part cannot work.
+    """
+
+    authorizer: str | None = None
+    username: str = ""
+    password: bytes | None = field(default=None, repr=False, converter=check.password_bytes)
+    token: SignedToken | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check.authorizer_name(self.authorizer)
+        check.user_part(self.username)
+        if len((self.mqtt_username() or "").encode()) > check.MAX_USERNAME_BYTES:
+            raise CredentialError(
+                f"the whole MQTT user name is longer than {check.MAX_USERNAME_BYTES} bytes (A21); shorten the user part"
+            )
+
+    def mqtt_username(self) -> str | None:
+        """Return the user name of the CONNECT packet, None when there is nothing to send (A1, A8, A20).
+
+        The signature is percent-encoded wholly; names and token only where they would break the grammar, because the
+        AWS SDKs send the rest raw (A9, A11).
+        """
+        return self._username(signature_and_token=True)
+
+    def masked_username(self) -> str | None:
+        """Return :meth:`mqtt_username` with the token and the signature masked, fit to be shown."""
+        return self._username(signature_and_token=False)
+
+    def http_headers(self) -> dict[str, str]:
+        """Return the headers for a WebSocket upgrade or an HTTP publish; user part and password do not go there (A26).
+
+        :raises CredentialError: when a name or the token has characters that a header cannot carry.
+        """
+        headers = dict(self._named_values())
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise CredentialError(f"the token key name {name!r} cannot be a header name; send it in the user name")
+            if not _HEADER_VALUE.fullmatch(value):
+                raise CredentialError(f"the value of header {name} is not plain ASCII text; send it in the user name")
+        return headers
+
+    def url_query(self) -> str:
+        """Return the query, without ``?``, for a WebSocket URL or an HTTP publish (A27)."""
+        encode = grammar.encode_wholly
+        return "&".join(f"{encode(name)}={encode(value)}" for name, value in self._named_values())
+
+    @classmethod
+    def parse(
+        cls, username: str | None, password: bytes | None = None, *, token_key_name: str | None = None
+    ) -> CustomAuth:
+        """Read the credentials back from what a device sends in its CONNECT: ``parse(mqtt_username()) == self``.
+
+        :param token_key_name: the authorizer's token key name. Without it the token is the one parameter that is
+            neither ``x-amz-*`` nor an SDK's own (J1).
+        :raises CredentialError: when AWS would refuse or misread it, with the mend.
+        """
+        if (username or "").count("?") > 1:
+            raise CredentialError(
+                "the user name holds more than one '?': AWS reads parameters after the last one only (A5); "
+                "join the parameters with & and percent-encode a '?' in a value as %3F"
+            )
+        user, text = grammar.split_username(username or "")
+        pairs = [
+            (check.decoded(f"the name of parameter {number}", key), check.decoded(f"parameter {number}", value))
+            for number, (key, value) in enumerate(grammar.split_parameters(text or ""), start=1)
+        ]
+        return cls._from_parameters(pairs, token_key_name, username=user, password=password)
+
+    @classmethod
+    def parse_query(cls, query: str, *, token_key_name: str | None = None) -> CustomAuth:
+        """Read the credentials back from a URL query, with or without its ``?`` (A27); it is form-decoded (A14).
+
+        :raises CredentialError: as :meth:`parse`.
+        """
+        pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+        return cls._from_parameters(pairs, token_key_name)
+
+    @classmethod
+    def parse_headers(cls, headers: Mapping[str, str], *, token_key_name: str) -> CustomAuth:
+        """Read the credentials back from HTTP headers, whose names have no case (A17, A26).
+
+        :raises CredentialError: as :meth:`parse`.
+        """
+        pairs = [(token_key_name if k.lower() == token_key_name.lower() else k, v) for k, v in headers.items()]
+        return cls._from_parameters(pairs, token_key_name)
+
+    @classmethod
+    def from_jwt(
+        cls,
+        jwt: str,
+        *,
+        token_key_name: str,
+        authorizer: str | None = None,
+        username: str = "",
+        password: str | bytes | None = None,
+    ) -> CustomAuth:
+        """Use an RS256 JSON Web Token, which *is* a signed token: header and claims are the token (B18).
+
+        :raises CredentialError: when it is no compact RS256 JWT.
+        """
+        segments = jwt.strip().split(".")
+        if len(segments) != 3 or not all(_BASE64URL.fullmatch(segment) for segment in segments):
+            raise CredentialError("not a compact JWT: three base64url segments joined by dots are wanted")
+        header, claims, signature = segments
+        if _jwt_algorithm(header) != "RS256":
+            raise CredentialError("the JWT is not signed with RS256; AWS verifies RSA-SHA256 only (B17)")
+        padded = signature.translate(str.maketrans("-_", "+/")) + "=" * (-len(signature) % 4)
+        token = SignedToken(key_name=token_key_name, value=f"{header}.{claims}", signature=padded)
+        return cls(authorizer=authorizer, username=username, password=password, token=token)
+
+    def _named_values(self) -> grammar.Parameters:
+        """List name and value of each parameter, unencoded, in the order of the AWS SDK for Python (A6)."""
+        values: grammar.Parameters = []
+        if self.authorizer is not None:
+            values.append((grammar.AUTHORIZER_NAME, self.authorizer))
+        if self.token is not None:
+            values.append((grammar.SIGNATURE, self.token.signature))
+            values.append((self.token.key_name, self.token.value))
+        return values
+
+    def _username(self, *, signature_and_token: bool) -> str | None:
+        pieces = []
+        for name, value in self._named_values():
+            if name == grammar.AUTHORIZER_NAME:
+                shown = grammar.encode_value(value)
+            elif not signature_and_token:
+                shown = _MASK
+            else:
+                shown = grammar.encode_wholly(value) if name == grammar.SIGNATURE else grammar.encode_value(value)
+            pieces.append(f"{grammar.encode_key(name)}={shown}")
+        return f"{self.username}?{'&'.join(pieces)}" if pieces else self.username or None
+
+    @classmethod
+    def _from_parameters(
+        cls,
+        pairs: grammar.Parameters,
+        token_key_name: str | None,
+        *,
+        username: str = "",
+        password: bytes | None = None,
+    ) -> CustomAuth:
+        """Build from decoded parameters; the first of a name counts (A16)."""
+        key_name = token_key_name or _token_key_name(pairs)
+        value = grammar.first(pairs, key_name) if key_name else None
+        signature = grammar.first(pairs, grammar.SIGNATURE)
+        authorizer = grammar.first(pairs, grammar.AUTHORIZER_NAME)
+        token = None
+        if key_name and value is not None and signature is not None:
+            check.encoded_once(signature)
+            token = SignedToken(key_name=key_name, value=value, signature=signature)
+        elif signature is not None:
+            named = f" named {key_name!r}" if key_name else ""
+            found = ", ".join(grammar.showable_names(pairs))
+            raise CredentialError(
+                f"there is a signature but no token{named} (found: {found}); "
+                "send the token under the authorizer's token key name"
+            )
+        elif value is not None:
+            raise CredentialError(
+                f"there is a token ({key_name!r}) but no {grammar.SIGNATURE}; sign the token, "
+                "or leave it out for an authorizer with signing disabled"
+            )
+        return cls(authorizer=authorizer, username=username, password=password, token=token)
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+_MASK = "***"
+
+
+def _token_key_name(pairs: grammar.Parameters) -> str | None:
+    """Find the one parameter that is neither AWS's nor an SDK's own: ``SDK`` and its details (A7, J1)."""
+    keys = [key for key, _ in pairs]
+    sdk_own = {"SDK", "Platform", "Metadata", "Version"} if "SDK" in keys else set()
+    candidates = {key for key in keys if key not in sdk_own and not key.lower().startswith("x-amz-")}
+    if len(candidates) > 1:
+        named = ", ".join(sorted(grammar.showable_names([(key, "-") for key in candidates])))
+        raise CredentialError(f"which of the parameters {named} is the token? give the authorizer's token key name")
+    return candidates.pop() if candidates else None
+
+
+def _jwt_algorithm(header: str) -> object:
+    try:
+        fields = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise CredentialError("not a JWT: its first segment is not a JSON object")
+    return fields.get("alg")
