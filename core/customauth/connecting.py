@@ -1,0 +1,101 @@
+"""``customauth.connect``: one attempt, through whichever backend, told truthfully."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from customauth.backend import Backend, Connection, ConnectRequest
+from customauth.credentials import CustomAuth
+from customauth.endpoint import Endpoint
+from customauth.errors import ConnectError, ConnectTimeout, Stage
+from customauth.mqtt.protocol import MqttVersion
+from customauth.plugins import PluginManager, default_manager
+
+CredentialsSource: TypeAlias = CustomAuth | Callable[[], CustomAuth | Awaitable[CustomAuth]]
+"""Credentials, or a plain or async function that is asked for them before every attempt: tokens expire."""
+
+# How long a backend may overrun its own deadline before it is cut off.
+_GRACE = 3.0
+
+
+async def connect(
+    endpoint: str | Endpoint,
+    credentials: CredentialsSource,
+    *,
+    backend: str | Backend | None = None,
+    client_id: str | None = None,
+    version: MqttVersion = MqttVersion.V5,
+    keep_alive: int = 60,
+    clean_start: bool = True,
+    timeout: float = 10.0,
+    sdk_metrics: bool = False,
+    plugins: PluginManager | None = None,
+) -> Connection:
+    """Make one attempt to connect and return the accepted connection, an async context manager.
+
+    :param endpoint: ``host[:port]`` or an :class:`Endpoint`; port 443 unless given (A39).
+    :param backend: a name, a :class:`Backend`, or None for the first one installed.
+    :param client_id: 1 to 128 bytes (E8); a UUID unless given.
+    :param keep_alive: seconds; AWS takes 30 to 1200 (E10).
+    :param timeout: seconds for the whole attempt.
+    :param sdk_metrics: let an AWS library append its metrics to the user name (A7).
+    :param plugins: the plug-ins to use; those of the installed distributions unless given.
+    :raises CredentialError: the credentials cannot work; nothing was dialled.
+    :raises EndpointError: endpoint or an option cannot work; nothing was dialled.
+    :raises BackendError: the backend is missing or cannot do this; nothing was dialled.
+    :raises ConnectError: the attempt failed; the class says how.
+    """
+    manager = plugins or default_manager()
+    chosen = backend if isinstance(backend, Backend) else manager.backend(backend)
+    request = ConnectRequest(
+        endpoint=Endpoint.parse(endpoint) if isinstance(endpoint, str) else endpoint,
+        credentials=await _resolve(credentials),
+        client_id=str(uuid.uuid4()) if client_id is None else client_id,
+        version=version,
+        keep_alive=keep_alive,
+        clean_start=clean_start,
+        timeout=timeout,
+        sdk_metrics=sdk_metrics,
+    )
+    manager.check_features(request, chosen)
+    return await attempt(request, chosen, manager)
+
+
+async def attempt(request: ConnectRequest, backend: Backend, plugins: PluginManager) -> Connection:
+    """Hand a checked request to a backend, tell the observers, and stamp a failure with where it happened.
+
+    :raises ConnectError: the attempt failed.
+    """
+    hooks = plugins.observers()
+    hooks.customauth_before_connect(request=request, backend=backend)
+    try:
+        connection = await _bounded(request, backend)
+    except ConnectError as error:
+        error.backend, error.endpoint = backend.name, str(request.endpoint)
+        hooks.customauth_connect_failed(request=request, error=error)
+        raise
+    hooks.customauth_after_connect(request=request, connection=connection)
+    return connection
+
+
+async def _bounded(request: ConnectRequest, backend: Backend) -> Connection:
+    """Cut off a backend that does not keep its own deadline."""
+    limit = asyncio.timeout(request.timeout + _GRACE)
+    try:
+        async with limit:
+            return await backend.connect(request)
+    except TimeoutError as error:
+        if isinstance(error, ConnectTimeout) or not limit.expired():
+            raise
+        raise ConnectTimeout(request.timeout, Stage.CONNACK) from error
+
+
+async def _resolve(source: CredentialsSource) -> CustomAuth:
+    if isinstance(source, CustomAuth):
+        return source
+    credentials = source()
+    return await credentials if inspect.isawaitable(credentials) else credentials

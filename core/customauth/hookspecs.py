@@ -1,0 +1,36 @@
+"""The hooks that a plug-in may implement. A plug-in is a module with functions marked ``@customauth.hookimpl``."""
+
+from __future__ import annotations
+
+import pluggy
+
+from customauth.backend import Backend, Connection, ConnectRequest
+from customauth.errors import ConnectError
+
+PROJECT = "customauth"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def customauth_backend() -> Backend:  # type: ignore[empty-body]
+    """Return the backend that this module brings (entry-point group ``customauth.backends``)."""
+
+
+@hookspec
+def customauth_before_connect(request: ConnectRequest, backend: Backend) -> None:
+    """Observe an attempt that is about to be made. Raising an exception cancels it.
+
+    Observers (group ``customauth.plugins``) are called on the event loop and must not block.
+    """
+
+
+@hookspec
+def customauth_after_connect(request: ConnectRequest, connection: Connection) -> None:
+    """Observe an attempt that was accepted."""
+
+
+@hookspec
+def customauth_connect_failed(request: ConnectRequest, error: ConnectError) -> None:
+    """Observe an attempt that failed."""

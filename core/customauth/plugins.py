@@ -1,0 +1,220 @@
+"""Finding and loading plug-ins: listing imports nothing, choosing one loads one, a broken one harms no other."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Any, cast
+
+import pluggy
+from attrs import frozen
+
+from customauth import hookspecs
+from customauth.backend import Backend, ConnectRequest, Feature
+from customauth.errors import BackendError, BackendNotInstalled, PluginLoadError, UnknownBackend, UnsupportedFeature
+
+BACKENDS = "customauth.backends"
+"""The entry-point group of backends: its name is the backend's, its value a module with hook implementations."""
+
+PLUGINS = "customauth.plugins"
+"""The entry-point group of everything else that a plug-in brings."""
+
+# The default is the first that is installed: the ones that tell every failure at once come first.
+_PREFERENCE = ("paho", "gmqtt", "awscrt")
+
+_log = logging.getLogger(__name__)
+
+
+@frozen(kw_only=True)
+class BackendInfo:
+    """What is known of a backend without importing its MQTT library.
+
+    :ivar distribution: the distribution that brings the plug-in, and its version.
+    :ivar library_version: None when the library is not installed.
+    :ivar problem: why the backend cannot be used, with the next step; None when it can.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    library: str = ""
+    library_version: str | None = None
+    features: frozenset[Feature] = frozenset()
+    problem: str | None = None
+
+
+class PluginManager:
+    """One set of plug-ins. An application that embeds customauth may keep its own.
+
+    :param discover: find the plug-ins of installed distributions; without, only those that are registered by hand.
+    """
+
+    def __init__(self, *, discover: bool = True) -> None:
+        self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
+        self._pluggy.add_hookspecs(hookspecs)
+        self._entry_points = _entry_points(BACKENDS) if discover else []
+        self._observers_wanted = discover
+        self._loaded: dict[str, Backend] = {}
+
+    def register(self, plugin: object) -> None:
+        """Add a module or object with hook implementations: a backend, observers, or both.
+
+        :raises PluginLoadError: when its backend has the name of another.
+        """
+        self._pluggy.register(plugin)
+        for backend in self._backends_of(plugin):
+            culprits = [_origin(point) for point in self._entry_points if point.name == backend.name]
+            if backend.name in self._loaded or culprits:
+                self._pluggy.unregister(plugin)
+                rival = culprits[0] if culprits else type(self._loaded[backend.name]).__module__
+                raise PluginLoadError(
+                    f"two plug-ins claim the backend name {backend.name!r}: {rival} and {type(backend).__module__}"
+                )
+            self._loaded[backend.name] = backend
+
+    def names(self) -> list[str]:
+        """Return the names of all backends that could be chosen, the default's candidates first."""
+        found = {point.name for point in self._entry_points} | self._loaded.keys()
+        return sorted(found, key=lambda name: (name not in _PREFERENCE, *_position(name), name))
+
+    def backend(self, name: str | None = None) -> Backend:
+        """Load the backend of that name, or the default: the first of :meth:`names` whose library is installed.
+
+        :raises UnknownBackend: no plug-in brings it.
+        :raises BackendNotInstalled: its MQTT library is missing or too old.
+        :raises PluginLoadError: the plug-in is broken, or two plug-ins claim the name.
+        """
+        if name is not None:
+            backend = self._load(name)
+            _library_version(backend)
+            return backend
+        for candidate in self.names():
+            try:
+                return self.backend(candidate)
+            except BackendError as error:
+                _log.debug("backend %s is passed over: %s", candidate, error)
+        raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[paho]"')
+
+    def describe(self) -> list[BackendInfo]:
+        """Describe every backend, the broken and the missing ones with what is wrong."""
+        return [self._describe(name) for name in self.names()]
+
+    def check_features(self, request: ConnectRequest, backend: Backend) -> None:
+        """Refuse a request that needs more than the backend declares.
+
+        :raises UnsupportedFeature: naming the backends that could serve it.
+        """
+        needed = request.needed_features()
+        missing = needed - backend.features
+        if not missing:
+            return
+        able = [info.name for info in self.describe() if needed <= info.features]
+        raise UnsupportedFeature(
+            f"backend {backend.name} cannot do {', '.join(sorted(feature.value for feature in missing))}; "
+            + (f"backends that can: {', '.join(able)}" if able else "no backend here can")
+        )
+
+    def observers(self) -> pluggy.HookRelay:
+        """Return the observer hooks, the installed plug-ins loaded; a broken one costs a line of warning."""
+        if self._observers_wanted:
+            self._observers_wanted = False
+            for point in _entry_points(PLUGINS):
+                try:
+                    self._pluggy.register(point.load(), name=f"{PLUGINS}:{point.name}")
+                except Exception as error:  # a stranger's module may raise anything
+                    _log.warning("plug-in %s of %s is left out: %s", point.name, _origin(point), error)
+        return self._pluggy.hook
+
+    def _load(self, name: str) -> Backend:
+        if name in self._loaded:
+            return self._loaded[name]
+        points = [point for point in self._entry_points if point.name == name]
+        if not points:
+            raise UnknownBackend(f"no backend named {name!r}; installed: {', '.join(self.names()) or 'none'}")
+        if len(points) > 1:
+            culprits = " and ".join(_origin(point) for point in points)
+            raise PluginLoadError(f"two plug-ins claim the backend name {name!r}: {culprits}; uninstall one")
+        try:
+            plugin = points[0].load()
+            self._pluggy.register(plugin)
+            backends = self._backends_of(plugin)
+        except Exception as error:  # a stranger's module may raise anything
+            raise PluginLoadError(f"backend {name!r} of {_origin(points[0])} cannot be loaded: {error}") from error
+        if [backend.name for backend in backends] != [name]:
+            raise PluginLoadError(
+                f"{_origin(points[0])} should bring one backend named {name!r}, "
+                f"but its customauth_backend gives {[backend.name for backend in backends]}"
+            )
+        self._loaded[name] = backends[0]
+        return backends[0]
+
+    def _backends_of(self, plugin: object) -> list[Backend]:
+        others = [other for other in self._pluggy.get_plugins() if other is not plugin]
+        caller = self._pluggy.subset_hook_caller("customauth_backend", remove_plugins=others)
+        return cast("list[Backend]", cast("Any", caller)())
+
+    def _describe(self, name: str) -> BackendInfo:
+        point = next((point for point in self._entry_points if point.name == name), None)
+        distribution = point.dist if point is not None else None
+        where: dict[str, Any] = {
+            "name": name,
+            "distribution": distribution.name if distribution else "registered by hand",
+            "version": distribution.version if distribution else "",
+        }
+        try:
+            backend = self._load(name)
+        except BackendError as error:
+            return BackendInfo(**where, problem=str(error))
+        what: dict[str, Any] = {"library": backend.library, "features": backend.features}
+        try:
+            return BackendInfo(**where, **what, library_version=_library_version(backend))
+        except BackendNotInstalled as error:
+            return BackendInfo(**where, **what, problem=str(error))
+
+
+@functools.cache
+def default_manager() -> PluginManager:
+    """Return the manager that is used where none is given, made at its first use."""
+    return PluginManager()
+
+
+def _entry_points(group: str) -> list[metadata.EntryPoint]:
+    """List the entry points of a group; one distribution seen twice on the path counts once."""
+    unique = {(point.name, point.value, _origin(point)): point for point in metadata.entry_points(group=group)}
+    return list(unique.values())
+
+
+def _origin(point: metadata.EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _position(name: str) -> Iterable[int]:
+    return [_PREFERENCE.index(name)] if name in _PREFERENCE else []
+
+
+def _library_version(backend: Backend) -> str:
+    """Return the version of the backend's MQTT library.
+
+    :raises BackendNotInstalled: when it is missing or too old, with the pip command.
+    """
+    wanted = backend.extra or backend.library
+    try:
+        version = metadata.version(backend.library)
+    except metadata.PackageNotFoundError:
+        raise BackendNotInstalled(
+            f'backend {backend.name} needs {backend.library}, which is not installed; run: pip install "{wanted}"'
+        ) from None
+    if _release(version) < backend.minimum:
+        least = ".".join(map(str, backend.minimum))
+        raise BackendNotInstalled(
+            f"backend {backend.name} needs {backend.library} {least} or later, but {version} is installed; "
+            f'run: pip install --upgrade "{wanted}"'
+        )
+    return version
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0])[:3])

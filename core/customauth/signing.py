@@ -1,0 +1,129 @@
+"""Keys and signatures: RSA key pairs, RSA-SHA256 over a token (B17), and AWS's check with the public key."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TypeAlias
+
+from attrs import field, frozen
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from customauth.credentials import SignedToken
+from customauth.errors import CredentialError
+
+KEY_SIZES = (2048, 3072, 4096)
+"""The key sizes offered, in bits. AWS takes 2048 and more (B7, H5)."""
+
+_PrivateKey: TypeAlias = rsa.RSAPrivateKey
+_PublicKey: TypeAlias = rsa.RSAPublicKey
+
+
+@frozen(kw_only=True)
+class KeyPair:
+    """A key pair in PEM.
+
+    :ivar private_pem: PKCS#8, encrypted when a passphrase was given.
+    :ivar public_pem: SubjectPublicKeyInfo, as ``--token-signing-public-keys`` wants it (B8).
+    """
+
+    private_pem: bytes = field(repr=False)
+    public_pem: bytes
+
+
+def generate_key_pair(bits: int = 2048, *, passphrase: bytes | None = None) -> KeyPair:
+    """Make an RSA key pair for an authorizer.
+
+    :raises CredentialError: for a size that is not in :data:`KEY_SIZES`.
+    """
+    if bits not in KEY_SIZES:
+        raise CredentialError(f"a key of {bits} bits is not offered; choose one of {', '.join(map(str, KEY_SIZES))}")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    encryption: serialization.KeySerializationEncryption = (
+        serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    )
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    return KeyPair(private_pem=private, public_pem=_public_pem(key.public_key()))
+
+
+def sign(token: str, private_pem: bytes, *, passphrase: bytes | None = None) -> str:
+    """Sign a token: RSASSA-PKCS1-v1_5 with SHA-256 over its UTF-8 bytes, in plain base64 (B17).
+
+    :param private_pem: PKCS#1 or PKCS#8, encrypted or not.
+    :raises CredentialError: when the key is not a usable RSA private key, or the passphrase is wrong or missing.
+    """
+    key = _private_key(private_pem, passphrase)
+    return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), hashes.SHA256())).decode("ascii")
+
+
+def signed_token(key_name: str, value: str, private_pem: bytes, *, passphrase: bytes | None = None) -> SignedToken:
+    """Sign a token and give it the name that the authorizer knows it by.
+
+    :raises CredentialError: as :func:`sign` and :class:`SignedToken`.
+    """
+    return SignedToken(key_name=key_name, value=value, signature=sign(value, private_pem, passphrase=passphrase))
+
+
+def verify(token: str, signature: str, public_pem: bytes) -> bool:
+    """Say whether the signature is of exactly this token, as AWS does before it calls the function (B20).
+
+    :param signature: plain base64.
+    :param public_pem: a public key; a certificate or private key is refused.
+    :raises CredentialError: when the key is not a usable RSA public key.
+    """
+    return public_key_verifies(load_public_key(public_pem), token, signature)
+
+
+def load_public_key(public_pem: bytes) -> _PublicKey:
+    """Read a PEM public key, SubjectPublicKeyInfo or PKCS#1, of at least 2048 bits (B7).
+
+    :raises CredentialError: when it is something else, with what it is where that can be told.
+    """
+    if b"PRIVATE KEY-----" in public_pem:
+        raise CredentialError("this is a private key; give the public key (customauth keygen writes both)")
+    try:
+        key = serialization.load_pem_public_key(public_pem)
+    except ValueError:
+        raise CredentialError("this is not a PEM public key (-----BEGIN PUBLIC KEY-----)") from None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise CredentialError("this is not an RSA key; AWS verifies RSA-SHA256 only (B17)")
+    _check_size(key.key_size)
+    return key
+
+
+def public_key_verifies(key: _PublicKey, token: str, signature: str) -> bool:
+    """Say whether a loaded public key verifies the signature; a malformed signature verifies nothing."""
+    try:
+        raw = base64.b64decode(signature, validate=True)
+        key.verify(raw, token.encode(), padding.PKCS1v15(), hashes.SHA256())
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _private_key(private_pem: bytes, passphrase: bytes | None) -> _PrivateKey:
+    if b"-----BEGIN PUBLIC KEY-----" in private_pem:
+        raise CredentialError("this is a public key; signing needs the private key")
+    encrypted = b"ENCRYPTED" in private_pem
+    try:
+        key = serialization.load_pem_private_key(private_pem, passphrase if encrypted else None)
+    except TypeError:
+        raise CredentialError("the private key is encrypted; give its passphrase") from None
+    except ValueError:
+        wrong = "the passphrase is wrong or the key is damaged" if encrypted else "this is not a PEM private key"
+        raise CredentialError(f"{wrong} (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----)") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise CredentialError("this is not an RSA key; AWS verifies RSA-SHA256 only (B17)")
+    _check_size(key.key_size)
+    return key
+
+
+def _check_size(bits: int) -> None:
+    if bits < KEY_SIZES[0]:
+        raise CredentialError(f"the key has {bits} bits; AWS takes {KEY_SIZES[0]} and more (B7)")
+
+
+def _public_pem(key: _PublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
