@@ -1,0 +1,55 @@
+"""The local device gateway: AWS IoT Core's custom authentication, on this machine, without an account."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from customauth.gateway.config import Authorizer as Authorizer
+    from customauth.gateway.config import ConfigError as ConfigError
+    from customauth.gateway.config import GatewayConfig as GatewayConfig
+    from customauth.gateway.config import load_config as load_config
+    from customauth.gateway.decision import Decision as Decision
+    from customauth.gateway.decision import Grant as Grant
+    from customauth.gateway.decision import Reason as Reason
+    from customauth.gateway.decision import Refusal as Refusal
+    from customauth.gateway.sample import Sample as Sample
+    from customauth.gateway.sample import write_sample as write_sample
+    from customauth.gateway.server import Gateway as Gateway
+
+# Imported at first use: the worker processes live in this package and must start fast.
+_HOME_OF = {
+    "Authorizer": "config",
+    "ConfigError": "config",
+    "Decision": "decision",
+    "Gateway": "server",
+    "GatewayConfig": "config",
+    "Grant": "decision",
+    "Reason": "decision",
+    "Refusal": "decision",
+    "Sample": "sample",
+    "load_config": "config",
+    "write_sample": "sample",
+}
+
+__all__ = [
+    "Authorizer",
+    "ConfigError",
+    "Decision",
+    "Gateway",
+    "GatewayConfig",
+    "Grant",
+    "Reason",
+    "Refusal",
+    "Sample",
+    "load_config",
+    "write_sample",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

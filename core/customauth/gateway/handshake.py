@@ -1,0 +1,121 @@
+"""What CONNECT asks for and CONNACK grants: the broker's side of the handshake, pure (E1-E11, F1)."""
+
+from __future__ import annotations
+
+import uuid
+
+from attrs import frozen
+
+from customauth.mqtt import Connack, Connect, MqttVersion, Property
+
+MAX_PACKET_SIZE = 149_504
+"""The largest packet that AWS takes, in bytes: 146 KiB (E2)."""
+
+_MAX_CLIENT_ID_BYTES = 128  # E8
+_MAX_SESSION_EXPIRY = 3600  # E2, E37
+_LEAST_PACKET_SIZE = 512  # E11
+_ASSIGNED_PREFIX = "$GEN/"  # E6
+
+_UNSPECIFIED = 0x80
+_CLIENT_ID_NOT_VALID = 0x85
+_NOT_AUTHORIZED = 0x87
+_QOS_NOT_SUPPORTED = 0x9B
+_IDENTIFIER_REJECTED_311 = 0x02
+
+
+@frozen(kw_only=True)
+class Objection:
+    """Why a CONNECT is refused before anybody is asked.
+
+    :ivar code: the CONNACK code, None where AWS closes without one.
+    """
+
+    code: int | None
+    why: str
+    fix: str
+
+
+def objection(connect: Connect) -> Objection | None:
+    """Say what is wrong with a CONNECT whatever its credentials are."""
+    v5 = connect.version is MqttVersion.V5
+    if len(connect.client_id.encode()) > _MAX_CLIENT_ID_BYTES:
+        return Objection(
+            code=_CLIENT_ID_NOT_VALID if v5 else None,
+            why=f"the client id is longer than {_MAX_CLIENT_ID_BYTES} bytes (E8)",
+            fix="choose a shorter one",
+        )
+    if connect.client_id.startswith(_ASSIGNED_PREFIX):
+        return Objection(
+            code=_CLIENT_ID_NOT_VALID if v5 else None,
+            why=f"the client id starts with {_ASSIGNED_PREFIX}, which only the gateway assigns (E6)",
+            fix="choose another or send none",
+        )
+    if not connect.client_id and not v5 and not connect.clean_start:
+        return Objection(
+            code=_IDENTIFIER_REJECTED_311,
+            why="no client id and no clean session (E7)",
+            fix="send a client id, or ask for a clean session",
+        )
+    if connect.will is not None and connect.will.qos > 1:
+        return Objection(
+            code=_QOS_NOT_SUPPORTED if v5 else None,
+            why="the will has QoS 2 (E19)",
+            fix="use QoS 0 or 1",
+        )
+    wanted = connect.properties.get(Property.MAXIMUM_PACKET_SIZE, MAX_PACKET_SIZE)
+    if isinstance(wanted, int) and wanted < _LEAST_PACKET_SIZE:
+        return Objection(
+            code=_UNSPECIFIED,
+            why=f"the client's maximum packet size is below {_LEAST_PACKET_SIZE} bytes (E11)",
+            fix="raise it",
+        )
+    return None
+
+
+def effective_client_id(connect: Connect) -> str:
+    """Return the client's own id, or the one that it is assigned (E6, E7)."""
+    return connect.client_id or f"{_ASSIGNED_PREFIX}{uuid.uuid4()}"
+
+
+def effective_keep_alive(requested: int) -> int:
+    """Return the keep alive that holds, in seconds (E10)."""
+    return 1200 if requested == 0 else min(max(requested, 30), 1200)
+
+
+def accepting(connect: Connect, client_id: str) -> Connack:
+    """Build the CONNACK of an accepted connection, every property explicit (E2, E3)."""
+    if connect.version is not MqttVersion.V5:
+        return Connack(session_present=False, reason_code=0)
+    expiry = connect.properties.get(Property.SESSION_EXPIRY_INTERVAL, 0)
+    connack = Connack(
+        session_present=False,
+        reason_code=0,
+        properties={
+            Property.SESSION_EXPIRY_INTERVAL: min(expiry, _MAX_SESSION_EXPIRY) if isinstance(expiry, int) else 0,
+            Property.RECEIVE_MAXIMUM: 100,
+            Property.MAXIMUM_QOS: 1,
+            Property.RETAIN_AVAILABLE: 1,
+            Property.MAXIMUM_PACKET_SIZE: MAX_PACKET_SIZE,
+            Property.TOPIC_ALIAS_MAXIMUM: 8,
+            Property.WILDCARD_SUBSCRIPTION_AVAILABLE: 1,
+            Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE: 0,
+            Property.SHARED_SUBSCRIPTION_AVAILABLE: 1,
+            Property.SERVER_KEEP_ALIVE: effective_keep_alive(connect.keep_alive),
+        },
+    )
+    if not connect.client_id:
+        connack.properties[Property.ASSIGNED_CLIENT_IDENTIFIER] = client_id
+    return connack
+
+
+def refusing(connect: Connect) -> Connack | None:
+    """Build the CONNACK of a refused MQTT 5 client (F1); a refused MQTT 3.1.1 client gets none (F3)."""
+    if connect.version is not MqttVersion.V5:
+        return None
+    text = f"CONNACK:Client is not authenticated/authorized to send the message:{uuid.uuid4()}"
+    return Connack(session_present=False, reason_code=_NOT_AUTHORIZED, properties={Property.REASON_STRING: text})
+
+
+def objecting(code: int | None) -> Connack | None:
+    """Build the CONNACK that goes with an objection, None where there is none."""
+    return None if code is None else Connack(session_present=False, reason_code=code)

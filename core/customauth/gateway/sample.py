@@ -1,0 +1,104 @@
+"""A ready-made gateway folder: a key pair, a signed and an unsigned authorizer, their function, the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+
+from customauth.gateway.ca import write_private
+from customauth.signing import generate_key_pair
+
+SIGNED_AUTHORIZER = "signed-sample"
+UNSIGNED_AUTHORIZER = "unsigned-sample"
+TOKEN_KEY_NAME = "token"  # noqa: S105 - a name, not a token
+SAMPLE_TOKEN = "open-sesame"  # noqa: S105 - the sample's own, printed on purpose
+SAMPLE_USERNAME = "alice"
+SAMPLE_PASSWORD = "wonderland"  # noqa: S105 - the sample's own, printed on purpose
+
+_CONFIG = f"""\
+# The sample of `customauth gateway`. Change it, then: customauth gateway --config gateway.toml
+
+[gateway]
+names = ["localhost"]
+region = "us-east-1"
+account = "123456789012"
+
+[authorizers.{SIGNED_AUTHORIZER}]
+status = "ACTIVE"
+function = "authorizer.py:handler"
+token_key_name = "{TOKEN_KEY_NAME}"
+token_signing_public_keys = {{ key1 = "public.pem" }}
+
+[authorizers.{UNSIGNED_AUTHORIZER}]
+status = "ACTIVE"
+function = "authorizer.py:handler"
+signing_disabled = true
+"""
+
+_FUNCTION = f'''\
+"""A custom authorizer function, as it would run in AWS Lambda.
+
+It lets in who brings a verified token, and who knows the password of the sample.
+"""
+
+import base64
+
+
+def handler(event, context):
+    mqtt = event["protocolData"]["mqtt"]
+    user = mqtt.get("username", "").partition("?")[0]
+    password = base64.b64decode(mqtt.get("password", ""))
+    known = user == "{SAMPLE_USERNAME}" and password == b"{SAMPLE_PASSWORD}"
+    region, account = context.invoked_function_arn.split(":")[3:5]
+    return {{
+        "isAuthenticated": event["signatureVerified"] or known,
+        "principalId": "sample",
+        "disconnectAfterInSeconds": 86400,
+        "refreshAfterInSeconds": 300,
+        "policyDocuments": [
+            {{
+                "Version": "2012-10-17",
+                "Statement": [
+                    {{
+                        "Effect": "Allow",
+                        "Action": "iot:Connect",
+                        "Resource": f"arn:aws:iot:{{region}}:{{account}}:client/${{{{iot:ClientId}}}}",
+                    }}
+                ],
+            }}
+        ],
+    }}
+'''
+
+
+@frozen(kw_only=True)
+class Sample:
+    """The files of a sample folder."""
+
+    config_file: Path
+    function_file: Path
+    private_key_file: Path
+    public_key_file: Path
+
+
+def write_sample(folder: Path) -> Sample:
+    """Write the sample into a folder; a file that is already there stays as it is.
+
+    :raises OSError: when the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sample = Sample(
+        config_file=folder / "gateway.toml",
+        function_file=folder / "authorizer.py",
+        private_key_file=folder / "private.pem",
+        public_key_file=folder / "public.pem",
+    )
+    if not (sample.private_key_file.exists() and sample.public_key_file.exists()):
+        pair = generate_key_pair()
+        write_private(sample.private_key_file, pair.private_pem)
+        sample.public_key_file.write_bytes(pair.public_pem)
+    for file, content in ((sample.function_file, _FUNCTION), (sample.config_file, _CONFIG)):
+        if not file.exists():
+            file.write_text(content, encoding="utf-8")
+    return sample
