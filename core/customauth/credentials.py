@@ -85,11 +85,11 @@ class CustomAuth:
         The signature is percent-encoded wholly; names and token only where they would break the grammar, because the
         AWS SDKs send the rest raw (A9, A11).
         """
-        return self._username(signature_and_token=True)
+        return self._username(self._named_values())
 
     def masked_username(self) -> str | None:
         """Return :meth:`mqtt_username` with the token and the signature masked, fit to be shown."""
-        return self._username(signature_and_token=False)
+        return self._username(self._named_values(mask=True))
 
     def http_headers(self) -> dict[str, str]:
         """Return the headers for a WebSocket upgrade or an HTTP publish; user part and password do not go there (A26).
@@ -106,8 +106,11 @@ class CustomAuth:
 
     def url_query(self) -> str:
         """Return the query, without ``?``, for a WebSocket URL or an HTTP publish (A27)."""
-        encode = grammar.encode_wholly
-        return "&".join(f"{encode(name)}={encode(value)}" for name, value in self._named_values())
+        return self._query(self._named_values())
+
+    def masked_query(self) -> str:
+        """Return :meth:`url_query` with the token and the signature masked, fit to be shown."""
+        return self._query(self._named_values(mask=True))
 
     @classmethod
     def parse(
@@ -173,27 +176,28 @@ class CustomAuth:
         token = SignedToken(key_name=token_key_name, value=f"{header}.{claims}", signature=padded)
         return cls(authorizer=authorizer, username=username, password=password, token=token)
 
-    def _named_values(self) -> grammar.Parameters:
+    def _named_values(self, *, mask: bool = False) -> grammar.Parameters:
         """List name and value of each parameter, unencoded, in the order of the AWS SDK for Python (A6)."""
         values: grammar.Parameters = []
         if self.authorizer is not None:
             values.append((grammar.AUTHORIZER_NAME, self.authorizer))
         if self.token is not None:
-            values.append((grammar.SIGNATURE, self.token.signature))
-            values.append((self.token.key_name, self.token.value))
+            values.append((grammar.SIGNATURE, _MASK if mask else self.token.signature))
+            values.append((self.token.key_name, _MASK if mask else self.token.value))
         return values
 
-    def _username(self, *, signature_and_token: bool) -> str | None:
+    def _username(self, values: grammar.Parameters) -> str | None:
         pieces = []
-        for name, value in self._named_values():
-            if name == grammar.AUTHORIZER_NAME:
-                shown = grammar.encode_value(value)
-            elif not signature_and_token:
-                shown = _MASK
-            else:
-                shown = grammar.encode_wholly(value) if name == grammar.SIGNATURE else grammar.encode_value(value)
-            pieces.append(f"{grammar.encode_key(name)}={shown}")
+        for name, value in values:
+            whole = name == grammar.SIGNATURE and value != _MASK
+            encoded = grammar.encode_wholly(value) if whole else grammar.encode_value(value)
+            pieces.append(f"{grammar.encode_key(name)}={encoded}")
         return f"{self.username}?{'&'.join(pieces)}" if pieces else self.username or None
+
+    @staticmethod
+    def _query(values: grammar.Parameters) -> str:
+        encode = grammar.encode_wholly
+        return "&".join(f"{encode(name)}={value if value == _MASK else encode(value)}" for name, value in values)
 
     @classmethod
     def _from_parameters(

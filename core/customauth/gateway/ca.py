@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from customauth._files import write_private
 
 _CA_DAYS = 3650
 # What TLS clients of today still take from a server.
@@ -50,14 +51,6 @@ def server_identity(folder: Path, names: Sequence[str]) -> ServerIdentity:
     write_private(identity.key_file, _key_pem(key))
     identity.certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     return identity
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, whatever was there before."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        os.fchmod(descriptor, 0o600)
-        stream.write(content)
 
 
 def _new_key() -> rsa.RSAPrivateKey:

@@ -81,4 +81,4 @@ class Decision:
 
 
 # What a client or a function chose must not break the line or move the cursor.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

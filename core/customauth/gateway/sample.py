@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from customauth.gateway.ca import write_private
+from customauth._files import write_private
 from customauth.signing import generate_key_pair
 
 SIGNED_AUTHORIZER = "signed-sample"

@@ -1,0 +1,39 @@
+"""What the exit codes mean."""
+
+from __future__ import annotations
+
+import enum
+
+from customauth import errors
+
+
+class ExitCode(enum.IntEnum):
+    """The exit codes of every command."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    BACKEND = 3
+    NOT_REACHED = 4
+    TLS = 5
+    UPGRADE = 6
+    REFUSED = 7
+    DEADLINE = 8
+    INTERRUPTED = 130
+
+
+# The first class that fits counts, so the specific ones come first.
+_CODES: list[tuple[type[BaseException], ExitCode]] = [
+    (errors.CredentialError, ExitCode.USAGE),
+    (errors.EndpointError, ExitCode.USAGE),
+    (errors.BackendError, ExitCode.BACKEND),
+    (errors.ConnectTimeout, ExitCode.DEADLINE),
+    (errors.TlsFailed, ExitCode.TLS),
+    (errors.DialError, ExitCode.NOT_REACHED),
+    (errors.ConnectError, ExitCode.REFUSED),
+]
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """Return the exit code of an error."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.INTERNAL)

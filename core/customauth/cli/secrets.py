@@ -1,0 +1,126 @@
+"""Secrets from the command line, a file, standard input or the environment; never more than one of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from attrs import frozen
+
+from customauth.errors import CredentialError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@frozen(kw_only=True)
+class Secret:
+    """One secret and all the ways to give it.
+
+    :param names: its names as options; the first makes the parameter's name, each makes a ``--NAME-file`` and an
+        environment variable ``CUSTOMAUTH_NAME``.
+    """
+
+    names: tuple[str, ...]
+    what: str
+
+    @property
+    def parameter(self) -> str:
+        return self.names[0].replace("-", "_")
+
+    @property
+    def variables(self) -> list[str]:
+        return [f"CUSTOMAUTH_{name.replace('-', '_').upper()}" for name in self.names]
+
+    def options(self, command: F) -> F:
+        """Add the options to a command."""
+        value = click.option(
+            *[f"--{name}" for name in self.names],
+            self.parameter,
+            metavar="TEXT",
+            help=f"{self.what} Visible in the process list: prefer the file or {self.variables[-1]}.",
+        )
+        file = click.option(
+            *[f"--{name}-file" for name in self.names],
+            f"{self.parameter}_file",
+            type=click.Path(dir_okay=False),
+            metavar="PATH",
+            help="The same from a file, one line end at its end dropped; - is standard input.",
+        )
+        return value(file(command))
+
+    def take(self, options: dict[str, Any]) -> bytes | None:
+        """Take the secret out of a command's options, or from the environment, which an option overrules.
+
+        :raises click.UsageError: given twice, or the file cannot be read.
+        """
+        value: str | None = options.pop(self.parameter)
+        file: str | None = options.pop(f"{self.parameter}_file")
+        if value is not None and file is not None:
+            raise click.UsageError(f"give --{self.names[-1]} or --{self.names[-1]}-file, not both")
+        if value is not None:
+            return os.fsencode(value)
+        if file is not None:
+            return read_secret_file(file)
+        return next((os.fsencode(os.environ[name]) for name in self.variables if os.environ.get(name)), None)
+
+
+PASSWORD = Secret(names=("password",), what="The password, any bytes.")
+TOKEN = Secret(names=("authorizer-token-key-value", "token"), what="The token.")
+SIGNATURE = Secret(names=("authorizer-signature", "token-signature"), what="The token's signature in base64.")
+PASSPHRASE = Secret(names=("passphrase",), what="The passphrase of the private key.")
+
+
+def take_token(options: dict[str, Any]) -> str:
+    """Take the token out of a command's options.
+
+    :raises click.UsageError: when there is none.
+    :raises CredentialError: when it is not text.
+    """
+    token = TOKEN.take(options)
+    if token is None:
+        raise click.UsageError("which token? add --token-file PATH (- for standard input)")
+    return as_text("the token", token)
+
+
+def as_text(what: str, raw: bytes) -> str:
+    """Decode a secret that has to be text.
+
+    :raises CredentialError: when it is not UTF-8.
+    """
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise CredentialError(f"{what} is not UTF-8 text") from None
+
+
+def read_secret_file(path: str) -> bytes:
+    """Read a file, or standard input for ``-``, without one line end at its end.
+
+    :raises click.UsageError: when it cannot be read, or standard input was already used up.
+    """
+    if path != "-":
+        return _without_line_end(read_file(path))
+    context = click.get_current_context()
+    if context.meta.get("customauth.stdin-used"):
+        raise click.UsageError("only one secret can come from standard input; use a file for the other")
+    context.meta["customauth.stdin-used"] = True
+    return _without_line_end(sys.stdin.buffer.read())
+
+
+def read_file(path: str) -> bytes:
+    """Read a file.
+
+    :raises click.UsageError: when it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror or error}") from error
+
+
+def _without_line_end(content: bytes) -> bytes:
+    return content.removesuffix(b"\n").removesuffix(b"\r")
