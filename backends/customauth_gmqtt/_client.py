@@ -16,14 +16,14 @@ from gmqtt.mqtt.protocol import MQTTProtocol
 from customauth import (
     ClosedBeforeConnack,
     Connack,
-    ConnackRefused,
+    ConnectError,
     Connection,
     ConnectRequest,
-    ConnectTimeout,
     MqttVersion,
     Stage,
+    refusal_from_connack,
 )
-from customauth.dialing import dial
+from customauth.dialing import Deadline, dial
 
 # How long a peer may take to close after DISCONNECT before the connection is cut, in seconds.
 _CLOSE_LIMIT = 1.0
@@ -34,14 +34,11 @@ logging.getLogger("gmqtt").addHandler(logging.NullHandler())
 
 async def connect(request: ConnectRequest) -> Connection:
     """Make one attempt (:meth:`customauth.Backend.connect`)."""
+    deadline = Deadline(request.timeout)
     client = _Client(request)
-    try:
-        async with asyncio.timeout(request.timeout):
-            connack = await client.attempt()
-    except ConnectTimeout:
-        raise
-    except TimeoutError as error:
-        raise ConnectTimeout(request.timeout, Stage.CONNACK) from error
+    await client.dial()
+    async with deadline.limit(Stage.CONNACK):
+        connack = await client.attempt()
     return GmqttConnection(client, connack)
 
 
@@ -73,8 +70,24 @@ class _Client(gmqtt.Client):  # type: ignore[misc]  # gmqtt ships no types
         if username is not None:
             self.set_auth_credentials(username, request.credentials.password)
 
+    async def dial(self) -> None:
+        """Make the TLS connection that :meth:`attempt` uses."""
+        factory = functools.partial(
+            MQTTProtocol,
+            connection_state=self._connection_state,
+            id_generator=self._package_handler.id_generator,
+        )
+        self._transport, protocol = await dial(factory, self._request.endpoint, self._request.timeout)
+        self._connection = MQTTConnection(
+            self._transport,
+            protocol,
+            self._request.clean_start,
+            self._request.keep_alive,
+            package_handler=self._package_handler,
+        )
+
     async def attempt(self) -> Connack:
-        """Connect and wait for the answer; nothing is left behind unless it is an acceptance."""
+        """Send CONNECT and wait for the answer; nothing is left behind unless it is an acceptance."""
         request = self._request
         host, port = request.endpoint.dial_target()
         version = MQTTv50 if request.version is MqttVersion.V5 else MQTTv311
@@ -113,47 +126,39 @@ class _Client(gmqtt.Client):  # type: ignore[misc]  # gmqtt ships no types
     async def _create_connection(
         self, host: str, port: int, ssl: object, clean_session: bool, keepalive: int
     ) -> MQTTConnection:
-        factory = functools.partial(
-            MQTTProtocol,
-            connection_state=self._connection_state,
-            id_generator=self._package_handler.id_generator,
-        )
-        self._transport, protocol = await dial(factory, self._request.endpoint, self._request.timeout)
-        self._connection = MQTTConnection(
-            self._transport, protocol, clean_session, keepalive, package_handler=self._package_handler
-        )
         return self._connection
 
     def _allow_reconnect(self) -> bool:
         return False
 
     def _on_connack(self, command: int, body: bytes) -> None:
-        # gmqtt drops the reason string, and goes on reconnecting after some refusals: those it never hears of.
-        properties, _ = self._package_handler._parse_properties(body[2:]) if len(body) > 2 else ({}, b"")
-        found: dict[str, list[Any]] = properties or {}
-        session_present, code = body[0] & 1, body[1]
-        if code != 0:
-            self._settle(ConnackRefused(code, _first(found, "reason_string")))
+        if self._answer.done():
             return
-        self._read_connack(command, body)
-        if not self._answer.done():
+        if len(body) < 2:
+            self._answer.set_exception(ConnectError("the server's CONNACK is malformed"))
+        elif body[1] != 0:
+            # gmqtt drops the reason string, and goes on reconnecting after some refusals: of those it never hears.
+            self._answer.set_exception(refusal_from_connack(body, self._request.version))
+        else:
+            self._read_connack(command, body)
+            if self._package_handler.has_error:
+                self._answer.set_exception(ConnectError("the server's CONNACK is malformed"))
+                return
+            properties: dict[str, list[Any]] = self._package_handler._connack_properties
             self._answer.set_result(
                 Connack(
-                    session_present=bool(session_present),
-                    reason_string=_first(found, "reason_string"),
-                    assigned_client_id=_first(found, "assigned_client_identifier"),
-                    server_keep_alive=_first(found, "server_keep_alive"),
+                    session_present=bool(body[0] & 1),
+                    reason_string=_first(properties, "reason_string"),
+                    assigned_client_id=_first(properties, "assigned_client_identifier"),
+                    server_keep_alive=_first(properties, "server_keep_alive"),
                 )
             )
 
     def _on_end(self, client: object, packet: object, error: Exception | None = None) -> None:
-        closed = ClosedBeforeConnack()
-        closed.__cause__ = error
-        self._settle(closed)
-
-    def _settle(self, failure: ConnackRefused | ClosedBeforeConnack) -> None:
         if not self._answer.done():
-            self._answer.set_exception(failure)
+            closed = ClosedBeforeConnack()
+            closed.__cause__ = error
+            self._answer.set_exception(closed)
 
 
 def _first(properties: dict[str, list[Any]], name: str) -> Any:

@@ -17,11 +17,11 @@ from customauth import (
     ConnectError,
     Connection,
     ConnectRequest,
-    ConnectTimeout,
     MqttVersion,
     Stage,
+    refusal_from_connack,
 )
-from customauth.dialing import dial
+from customauth.dialing import Deadline, dial
 
 from ._link import Link
 
@@ -31,14 +31,12 @@ _CLOSE_LIMIT = 1.0
 
 async def connect(request: ConnectRequest) -> Connection:
     """Make one attempt (:meth:`customauth.Backend.connect`)."""
-    started = asyncio.get_running_loop().time()
+    deadline = Deadline(request.timeout)
     _, link = await dial(Link, request.endpoint, request.timeout)
     connection = PahoConnection(request, link)
-    left = request.timeout - (asyncio.get_running_loop().time() - started)
     try:
-        connection.connack = await asyncio.wait_for(connection.start(), left)
-    except TimeoutError as error:
-        raise ConnectTimeout(request.timeout, Stage.CONNACK) from error
+        async with deadline.limit(Stage.CONNACK):
+            connection.connack = await connection.start()
     finally:
         if not connection.accepted:
             await connection.abort()
@@ -54,7 +52,6 @@ class PahoConnection(Connection):
         self._link = link
         self._answer: asyncio.Future[Connack] = asyncio.get_running_loop().create_future()
         self._housekeeping: asyncio.TimerHandle | None = None
-        self._reason_string: str | None = None
         self._client = _client(request, link)
         self._client.on_connect = self._on_connect
         link.on_bytes = self._on_bytes
@@ -90,14 +87,12 @@ class PahoConnection(Connection):
     def _on_connect(
         self, client: Client, userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        text = getattr(properties, "ReasonString", None)
         if reason.is_failure:
-            self._reason_string = text
             return
         self.accepted = True
         connack = Connack(
             session_present=flags.session_present,
-            reason_string=text,
+            reason_string=getattr(properties, "ReasonString", None),
             assigned_client_id=getattr(properties, "AssignedClientIdentifier", None),
             server_keep_alive=getattr(properties, "ServerKeepAlive", None),
         )
@@ -114,8 +109,8 @@ class PahoConnection(Connection):
                     break
         except Exception as error:
             self._give_up(ConnectError("paho could not read the server's answer"), error)
-        if self._client.refused_with is not None:
-            self._give_up(ConnackRefused(self._client.refused_with, self._reason_string), None)
+        if self._client.refusal is not None:
+            self._give_up(self._client.refusal, None)
 
     def _give_up(self, failure: ConnectError, cause: Exception | None) -> None:
         failure.__cause__ = cause
@@ -143,21 +138,22 @@ class PahoConnection(Connection):
 
 
 class _LinkedClient(Client):
-    """A paho client that is given its socket, and keeps the code of a refusal as the server sent it.
+    """A paho client that is given its socket, and keeps a refusal as the server sent it.
 
     paho turns MQTT 3.1.1 return codes into MQTT 5 reason codes and does not know all of those.
     """
 
     link: Link
-    refused_with: int | None = None
+    refusal: ConnackRefused | None = None
 
     def _create_socket(self) -> Any:
         return self.link
 
     def _handle_connack(self) -> MQTTErrorCode:
-        body = self._in_packet["packet"]
+        body = bytes(self._in_packet["packet"])
         if len(body) >= 2 and body[1] != 0:
-            self.refused_with = body[1]
+            v5 = self._protocol == MQTTProtocolVersion.MQTTv5
+            self.refusal = refusal_from_connack(body, MqttVersion.V5 if v5 else MqttVersion.V311)
         return super()._handle_connack()
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from customauth.backend import Connection as Connection
     from customauth.backend import ConnectRequest as ConnectRequest
     from customauth.backend import Feature as Feature
+    from customauth.backend import refusal_from_connack as refusal_from_connack
     from customauth.connecting import CredentialsSource as CredentialsSource
     from customauth.connecting import connect as connect
     from customauth.credentials import CustomAuth as CustomAuth
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from customauth.plugins import PluginManager as PluginManager
 
 _HOMES = {
-    "backend": ("Backend", "Connack", "ConnectRequest", "Connection", "Feature"),
+    "backend": ("Backend", "Connack", "ConnectRequest", "Connection", "Feature", "refusal_from_connack"),
     "connecting": ("CredentialsSource", "connect"),
     "credentials": ("CustomAuth", "SignedToken"),
     "endpoint": ("Endpoint",),
@@ -112,6 +113,7 @@ __all__ = [
     "__version__",
     "connect",
     "hookimpl",
+    "refusal_from_connack",
     "sync",
 ]
 

@@ -29,9 +29,10 @@ from typing import ClassVar, Self
 
 from attrs import frozen
 
+from customauth import mqtt
 from customauth.credentials import CustomAuth
 from customauth.endpoint import Endpoint
-from customauth.errors import CredentialError, EndpointError
+from customauth.errors import ConnackRefused, CredentialError, EndpointError
 from customauth.mqtt.protocol import MqttVersion
 
 MAX_CLIENT_ID_BYTES = 128  # E8
@@ -137,6 +138,19 @@ class Connection(abc.ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def refusal_from_connack(body: bytes, version: MqttVersion) -> ConnackRefused:
+    """Read a refusal out of the body of a CONNACK packet, for libraries that lose its code or its reason string.
+
+    :param body: what follows the fixed header: flags, code, and on MQTT 5 properties.
+    """
+    try:
+        connack = mqtt.Connack.from_frame(mqtt.Frame(type=mqtt.PacketType.CONNACK, flags=0, body=body), version)
+    except mqtt.MalformedPacket:
+        return ConnackRefused(body[1])
+    text = connack.properties.get(mqtt.Property.REASON_STRING)
+    return ConnackRefused(connack.reason_code, text if isinstance(text, str) else None)
 
 
 class Backend(abc.ABC):

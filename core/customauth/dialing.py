@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 from customauth.endpoint import ALPN, Endpoint
@@ -37,6 +38,32 @@ _ALERTS = {
 }
 
 
+class Deadline:
+    """The end of one attempt, for all of its stages together.
+
+    :ivar at: the moment, on the clock of the running event loop.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self.at = asyncio.get_running_loop().time() + timeout
+
+    @contextlib.asynccontextmanager
+    async def limit(self, stage: Stage) -> AsyncIterator[None]:
+        """End what is done inside when the deadline passes.
+
+        :raises ConnectTimeout: with this stage.
+        """
+        limit = asyncio.timeout_at(self.at)
+        try:
+            async with limit:
+                yield
+        except TimeoutError as error:
+            if limit.expired() and not isinstance(error, ConnectTimeout):
+                raise ConnectTimeout(self._timeout, stage) from error
+            raise
+
+
 async def dial(
     protocol_factory: Callable[[], ProtocolT], endpoint: Endpoint, timeout: float
 ) -> tuple[asyncio.Transport, ProtocolT]:
@@ -49,17 +76,13 @@ async def dial(
     :raises ConnectTimeout: with the stage that was reached.
     """
     context = tls_context(endpoint)
-    stage = Stage.NAME
-    limit = asyncio.timeout(timeout)
-    try:
-        async with limit:
-            addresses = await _resolve(*endpoint.dial_target())
-            stage = Stage.TCP
-            connected = await _connect(addresses, asyncio.get_running_loop().time() + timeout)
-            stage = Stage.TLS
-            return await _handshake(protocol_factory, connected, context, endpoint.host, timeout)
-    except TimeoutError as error:
-        raise ConnectTimeout(timeout, stage) from error
+    deadline = Deadline(timeout)
+    async with deadline.limit(Stage.NAME):
+        addresses = await _resolve(*endpoint.dial_target())
+    async with deadline.limit(Stage.TCP):
+        connected = await _connect(addresses, deadline.at)
+    async with deadline.limit(Stage.TLS):
+        return await _handshake(protocol_factory, connected, context, endpoint.host, timeout)
 
 
 async def probe_tls(endpoint: Endpoint, timeout: float) -> None:
@@ -141,7 +164,9 @@ async def _handshake(
         raise TlsFailed(reason, error.verify_message) from error
     except ssl.SSLError as error:
         text = error.reason or str(error)
-        found = (reason for alert, reason in _ALERTS.items() if alert in text)
+        # An alert that OpenSSL has a name for comes as TLSV1_ALERT_X, another as its prose.
+        spelled = text.upper().replace(" ", "_")
+        found = (reason for alert, reason in _ALERTS.items() if alert in spelled)
         raise TlsFailed(next(found, TlsReason.HANDSHAKE), text) from error
     except TimeoutError:
         raise
