@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from customauth import Backend, Connection, ConnectRequest, Feature, hookimpl
 
 
@@ -11,8 +13,10 @@ class PahoBackend(Backend):
     name = "paho"
     library = "paho-mqtt"
     extra = "customauth[paho]"
-    minimum = (2, 1)
-    features = frozenset({Feature.MQTT5, Feature.MQTT311, Feature.ADDRESS, Feature.CONNACK_CODE_311})
+    minimum: ClassVar[tuple[int, ...]] = (2, 1)
+    features: ClassVar[frozenset[Feature]] = frozenset(
+        {Feature.MQTT5, Feature.MQTT311, Feature.ADDRESS, Feature.CONNACK_CODE_311}
+    )
 
     async def connect(self, request: ConnectRequest) -> Connection:
         """Make one attempt. (:meth:`customauth.Backend.connect`)"""

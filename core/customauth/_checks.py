@@ -54,7 +54,7 @@ def plain_signature(signature: str) -> str:
 def encoded_once(signature: str) -> None:
     """Refuse a signature that is still percent-encoded after it was decoded."""
     if "%" in signature:
-        raise CredentialError("the signature is percent-encoded twice; encode it once or give the plain base64")
+        raise CredentialError("the signature is percent-encoded once too often; start from its plain base64")
 
 
 def authorizer_name(name: str | None) -> None:
@@ -103,6 +103,14 @@ def decoded(what: str, text: str) -> str:
         return grammar.decode(text)
     except ValueError as error:
         raise CredentialError(f"{what} {error}") from None
+
+
+def parameters(text: str) -> grammar.Parameters:
+    """Split ``k=v&k=v`` and percent-decode both sides, or say which parameter could not be."""
+    return [
+        (decoded(f"the name of parameter {number}", key), decoded(f"parameter {number}", value))
+        for number, (key, value) in enumerate(grammar.split_parameters(text), start=1)
+    ]
 
 
 def length(what: str, longest: int) -> Callable[[object, object, str], None]:

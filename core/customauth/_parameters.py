@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 
 AUTHORIZER_NAME = "x-amz-customauthorizer-name"
 SIGNATURE = "x-amz-customauthorizer-signature"
+SDK_NAMES = frozenset({"SDK", "Platform", "Metadata", "Version"})
+"""The parameters that AWS's SDKs append on their own account (A7, J1)."""
 
 # Printable ASCII but for % & ? + # : what the AWS SDKs leave raw and the grammar bears (A9, A11, J1).
 _RAW_IN_VALUE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in "%&?+#")
@@ -60,9 +62,17 @@ def decode(text: str) -> str:
         raise ValueError("is not UTF-8 after percent-decoding") from None
 
 
+def decode_leniently(text: str) -> str:
+    """Percent-decode once, or return the text as it stands when it cannot be decoded."""
+    try:
+        return decode(text)
+    except ValueError:
+        return text
+
+
 def same_name(key: str, wanted: str) -> bool:
-    """Compare parameter names: the ``x-amz-`` ones without regard to case, any other exactly (A17)."""
-    return key.lower() == wanted if wanted.startswith("x-amz-") else key == wanted
+    """Compare parameter names: AWS's own two without regard to case, any other exactly (A17)."""
+    return key.lower() == wanted if wanted in (AUTHORIZER_NAME, SIGNATURE) else key == wanted
 
 
 def first(parameters: Parameters, wanted: str) -> str | None:
@@ -71,5 +81,11 @@ def first(parameters: Parameters, wanted: str) -> str | None:
 
 
 def showable_names(parameters: Parameters) -> list[str]:
-    """Return the names that an error may show: with a value, and short enough not to be a piece of a token."""
-    return [key for key, value in parameters if value and _SHOWABLE.fullmatch(key)]
+    """Return the names that an error or a log may show: the known ones, and the first other that has a value.
+
+    Anything further may be a piece of a token whose ``&`` was not encoded, a name without a value a whole token.
+    """
+    known = {AUTHORIZER_NAME, SIGNATURE, *SDK_NAMES}
+    names = [key for key, value in parameters if value.strip("=") and _SHOWABLE.fullmatch(key)]
+    first_other = next((name for name in names if name not in known), None)
+    return [name for name in names if name in known or name == first_other]

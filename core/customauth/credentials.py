@@ -1,20 +1,24 @@
 """AWS IoT Core custom authentication, as data.
 
-A device has no client certificate. In its MQTT CONNECT it sends, as *user name*, one line of text (A1)::
+A device that has no client certificate is let in by a *custom authorizer*: a Lambda function of the account's owner,
+registered under a name. What the device has to show goes into its MQTT CONNECT. The *password* is any bytes, for the
+function to read. The *user name* is one line of text (A1)::
 
     alice?x-amz-customauthorizer-name=MyAuthorizer&x-amz-customauthorizer-signature=Qm9…%3D&token=open-sesame
     └─┬─┘ └──────────────────┬───────────────────┘ └──────────────────┬──────────────────┘ └───────┬────────┘
-    user part    which custom authorizer decides       proof that the token was made        the token, under the
-    (may be      (left out: the endpoint's default)    by who holds the private key         authorizer's token key
-    empty)                                                                                  name
+    user  which authorizer decides; left out for   proof that the token is from the holder  the token, under the
+    part  the endpoint's default authorizer        of the private key: RSA-SHA256, base64   authorizer's token key name
 
-and, as *password*, any bytes. AWS checks that the signature is RSA-SHA256 over exactly the token (B17), then calls the
-authorizer's Lambda function with all of it; the function says whether the device may connect and what it may do.
-An authorizer with signing disabled needs neither token nor signature. Over HTTP the same three values travel as headers
-(A26) or as a URL query (A27).
+AWS reads the parameters behind the ``?``, finds the authorizer, verifies the signature over exactly the token with the
+authorizer's public key (B17), and only then calls the function, with all of it (B20). The function says whether the
+device may connect and what it may do. An authorizer with *signing disabled* has no public key and needs neither token
+nor signature. Over HTTP the three parameters travel as headers (A26) or as a URL query (A27). In code, the above is::
 
-:class:`CustomAuth` holds such credentials, refuses those that cannot work, and is the only place that encodes them.
-Numbers in brackets are facts of the specification that this package follows.
+    token = SignedToken(key_name="token", value="open-sesame", signature="Qm9…=")
+    CustomAuth(authorizer="MyAuthorizer", username="alice", password=b"…", token=token).mqtt_username()
+
+:class:`CustomAuth` refuses credentials that cannot work, and is the only place that encodes them. What stands in
+brackets, as (A1), is a fact of the specification that this package follows.
 """
 
 from __future__ import annotations
@@ -23,7 +27,6 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
 from attrs import field, frozen
 
@@ -128,11 +131,7 @@ class CustomAuth:
                 "join the parameters with & and percent-encode a '?' in a value as %3F"
             )
         user, text = grammar.split_username(username or "")
-        pairs = [
-            (check.decoded(f"the name of parameter {number}", key), check.decoded(f"parameter {number}", value))
-            for number, (key, value) in enumerate(grammar.split_parameters(text or ""), start=1)
-        ]
-        return cls._from_parameters(pairs, token_key_name, username=user, password=password)
+        return cls._from_parameters(check.parameters(text or ""), token_key_name, username=user, password=password)
 
     @classmethod
     def parse_query(cls, query: str, *, token_key_name: str | None = None) -> CustomAuth:
@@ -140,8 +139,8 @@ class CustomAuth:
 
         :raises CredentialError: as :meth:`parse`.
         """
-        pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
-        return cls._from_parameters(pairs, token_key_name)
+        form = query.removeprefix("?").replace("+", "%20")
+        return cls._from_parameters(check.parameters(form), token_key_name)
 
     @classmethod
     def parse_headers(cls, headers: Mapping[str, str], *, token_key_name: str) -> CustomAuth:
@@ -209,24 +208,25 @@ class CustomAuth:
         password: bytes | None = None,
     ) -> CustomAuth:
         """Build from decoded parameters; the first of a name counts (A16)."""
-        key_name = token_key_name or _token_key_name(pairs)
-        value = grammar.first(pairs, key_name) if key_name else None
+        key_name = _token_key_name(pairs) if token_key_name is None else token_key_name
+        value = None if key_name is None else grammar.first(pairs, key_name)
         signature = grammar.first(pairs, grammar.SIGNATURE)
         authorizer = grammar.first(pairs, grammar.AUTHORIZER_NAME)
         token = None
-        if key_name and value is not None and signature is not None:
+        if key_name is not None and value is not None and signature is not None:
             check.encoded_once(signature)
             token = SignedToken(key_name=key_name, value=value, signature=signature)
-        elif signature is not None:
-            named = f" named {key_name!r}" if key_name else ""
-            found = ", ".join(grammar.showable_names(pairs))
+        elif value is not None or signature is not None:
+            # Only a name that the caller gave is shown: one found in the parameters may be a piece of a token.
+            named = "" if token_key_name is None else f" named {token_key_name!r}"
+            found = ", ".join(grammar.showable_names(pairs)) or "nothing with a name"
+            if value is None:
+                raise CredentialError(
+                    f"there is a signature but no token{named} (found: {found}); "
+                    "send the token under the authorizer's token key name"
+                )
             raise CredentialError(
-                f"there is a signature but no token{named} (found: {found}); "
-                "send the token under the authorizer's token key name"
-            )
-        elif value is not None:
-            raise CredentialError(
-                f"there is a token ({key_name!r}) but no {grammar.SIGNATURE}; sign the token, "
+                f"there is a token{named} but no {grammar.SIGNATURE} (found: {found}); sign the token, "
                 "or leave it out for an authorizer with signing disabled"
             )
         return cls(authorizer=authorizer, username=username, password=password, token=token)
@@ -241,18 +241,20 @@ _MASK = "***"
 def _token_key_name(pairs: grammar.Parameters) -> str | None:
     """Find the one parameter that is neither AWS's nor an SDK's own: ``SDK`` and its details (A7, J1)."""
     keys = [key for key, _ in pairs]
-    sdk_own = {"SDK", "Platform", "Metadata", "Version"} if "SDK" in keys else set()
+    sdk_own = grammar.SDK_NAMES if "SDK" in keys else frozenset()
     candidates = {key for key in keys if key not in sdk_own and not key.lower().startswith("x-amz-")}
     if len(candidates) > 1:
-        named = ", ".join(sorted(grammar.showable_names([(key, "-") for key in candidates])))
-        raise CredentialError(f"which of the parameters {named} is the token? give the authorizer's token key name")
+        raise CredentialError(
+            f"{len(candidates)} parameters could be the token; give the authorizer's token key name, "
+            "and write a & inside a token as %26"
+        )
     return candidates.pop() if candidates else None
 
 
 def _jwt_algorithm(header: str) -> object:
     try:
         fields = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise CredentialError("not a JWT: its first segment is not a JSON object")

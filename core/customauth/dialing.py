@@ -46,7 +46,7 @@ class Deadline:
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
-        self.at = asyncio.get_running_loop().time() + timeout
+        self.at: float = asyncio.get_running_loop().time() + timeout
 
     @contextlib.asynccontextmanager
     async def limit(self, stage: Stage) -> AsyncIterator[None]:

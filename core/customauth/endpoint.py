@@ -22,6 +22,11 @@ def _port(_: object, __: object, port: int) -> None:
         raise EndpointError(f"port {port} is out of range; use 1 to 65535 (custom authentication is on 443)")
 
 
+def _address_port(_: object, __: object, port: int | None) -> None:
+    if port is not None:
+        _port(None, None, port)
+
+
 @frozen(kw_only=True)
 class Endpoint:
     """One place to connect to.
@@ -31,12 +36,13 @@ class Endpoint:
     :param address: dial this host instead of ``host``, the name and the checks staying as they are.
     :param address_port: the port to dial at ``address``; None for ``port``.
     :param ca_pem: trust these CA certificates (PEM) and no others; None trusts what the system trusts.
+    :raises EndpointError: when a port is out of range.
     """
 
     host: str
     port: int = field(default=DEFAULT_PORT, validator=_port)
     address: str | None = None
-    address_port: int | None = None
+    address_port: int | None = field(default=None, validator=_address_port)
     ca_pem: bytes | None = field(default=None, repr=False)
 
     @classmethod
@@ -50,14 +56,10 @@ class Endpoint:
         host, own_port = _split(text, "endpoint")
         if port is not None and own_port is not None and port != own_port:
             raise EndpointError(f"the endpoint says port {own_port} and the option says {port}; give one")
+        if port is None:
+            port = DEFAULT_PORT if own_port is None else own_port
         dial_host, dial_port = (None, None) if address is None else _split(address, "address")
-        return cls(
-            host=host,
-            port=port or own_port or DEFAULT_PORT,
-            address=dial_host,
-            address_port=dial_port,
-            ca_pem=ca_pem,
-        )
+        return cls(host=host, port=port, address=dial_host, address_port=dial_port, ca_pem=ca_pem)
 
     def dial_target(self) -> tuple[str, int]:
         """Return the host and port that the TCP connection is made to."""

@@ -107,8 +107,8 @@ class ConnectError(CustomAuthError):
         hint: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.stage = stage or self.default_stage
-        self.retryable = self.default_retryable if retryable is None else retryable
+        self.stage: Stage = stage or self.default_stage
+        self.retryable: bool = self.default_retryable if retryable is None else retryable
         if hint is not None:
             self.hint = hint
 

@@ -20,11 +20,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from attrs import Factory, field, frozen
+from attrs import frozen
+
+from customauth._policy_pattern import CLIENT_ID, Wildcard
+from customauth._policy_pattern import Pattern as Pattern
 
 _CURRENT_VERSION = "2012-10-17"
 _VERSIONS = (_CURRENT_VERSION, "2008-10-17")
-_CLIENT_ID = "${iot:ClientId}"
 
 
 class PolicyError(ValueError):
@@ -169,87 +171,6 @@ def read_json(text: str) -> object:
         raise ValueError("nested too deeply") from None
 
 
-class _Wildcard(enum.Enum):
-    RUN = "*"
-    ONE = "?"
-    CLIENT_ID = _CLIENT_ID
-
-
-@frozen(kw_only=True)
-class Pattern:
-    """A pattern of an action or a resource; ``source`` is its text in the document."""
-
-    source: str
-    tokens: tuple[str | _Wildcard, ...] = field(repr=False)
-    _glob: _Glob | None = field(
-        init=False,
-        eq=False,
-        repr=False,
-        default=Factory(lambda self: None if self.needs_client_id else _compile(self.tokens, ""), takes_self=True),
-    )
-
-    @property
-    def needs_client_id(self) -> bool:
-        """True when the pattern holds ``${iot:ClientId}``."""
-        return _Wildcard.CLIENT_ID in self.tokens
-
-    def matches(self, text: str, client_id: str | None) -> bool:
-        """Match the whole of ``text``; false when the pattern needs a client identifier and has none (D14)."""
-        if self._glob is not None:
-            return self._glob.matches(text)
-        return client_id is not None and _compile(self.tokens, client_id).matches(text)
-
-
-@frozen(kw_only=True)
-class _Glob:
-    """A pattern ready to match: its literal beginning, then an automaton whose states are the bits of one integer.
-
-    Bit i of the state says that the first i characters of the pattern (wildcards ``*`` not counted) can match
-    what was read so far. Every character read costs one step, whatever the pattern: nothing can backtrack.
-    """
-
-    head: str
-    takes: Mapping[str, int]
-    takes_any: int
-    stays: int
-    final: int
-
-    def matches(self, text: str) -> bool:
-        if not text.startswith(self.head):
-            return False
-        state = 1
-        ends_in_run = self.final & self.stays
-        for character in text[len(self.head) :]:
-            if state & ends_in_run:
-                return True
-            state = ((state & self.takes.get(character, self.takes_any)) << 1) | (state & self.stays)
-            if not state:
-                return False
-        return bool(state & self.final)
-
-
-def _compile(tokens: Sequence[str | _Wildcard], client_id: str) -> _Glob:
-    head = ""
-    takes: dict[str, int] = {}
-    takes_any = stays = 0
-    place = 1
-    for token in tokens:
-        text = client_id if token is _Wildcard.CLIENT_ID else token
-        if text is _Wildcard.RUN:
-            stays |= place
-        elif not isinstance(text, str):
-            takes_any |= place
-            place <<= 1
-        elif place == 1 and not stays:
-            head += text
-        else:
-            for character in text:
-                takes[character] = takes.get(character, 0) | place
-                place <<= 1
-    takes = {character: places | takes_any for character, places in takes.items()}
-    return _Glob(head=head, takes=takes, takes_any=takes_any, stays=stays, final=place)
-
-
 _STATEMENT_MEMBERS = ("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
 _OWN_ACTION = re.compile(r"\*|iot:[a-z0-9*?]+", re.ASCII | re.IGNORECASE)
 _OTHER_ACTION = re.compile(r"[a-z0-9-]+:[a-z0-9*?]+", re.ASCII | re.IGNORECASE)
@@ -298,7 +219,7 @@ def _parse_action(action: str, place: str, unsupported: list[str]) -> Pattern:
 def _parse_resource(resource: str, place: str, version: str | None, unsupported: list[str]) -> Pattern:
     if resource != "*" and not resource.startswith("arn:"):
         raise PolicyError(f"{place}: must be * or an ARN, which begins with arn:, not {_shown(resource)}")
-    tokens: list[str | _Wildcard] = []
+    tokens: list[str | Wildcard] = []
     for part in _TOKEN.findall(resource):
         if not part.startswith("${"):
             tokens.append(_wildcard_or_text(part))
@@ -309,17 +230,17 @@ def _parse_resource(resource: str, place: str, version: str | None, unsupported:
             raise PolicyError(f"{place}: {_shown(part)} is not a variable: write ${{name}}, or ${{$}} for a $")
         elif part in ("${*}", "${?}", "${$}"):
             tokens.append(part[2])
-        elif part == _CLIENT_ID:
-            tokens.append(_Wildcard.CLIENT_ID)
-        elif part.lower() == _CLIENT_ID.lower():
-            raise PolicyError(f"{place}: {part} is spelled {_CLIENT_ID}")
+        elif part == CLIENT_ID:
+            tokens.append(Wildcard.CLIENT_ID)
+        elif part.lower() == CLIENT_ID.lower():
+            raise PolicyError(f"{place}: {part} is spelled {CLIENT_ID}")
         else:
             unsupported.append(f"{place}: the variable {_shown(part)} is not supported yet")
     return Pattern(source=resource, tokens=tuple(tokens))
 
 
-def _wildcard_or_text(part: str) -> str | _Wildcard:
-    return _Wildcard(part) if part in ("*", "?") else part
+def _wildcard_or_text(part: str) -> str | Wildcard:
+    return Wildcard(part) if part in ("*", "?") else part
 
 
 def _texts(statement: Mapping[str, object], place: str, name: str, unsupported: list[str]) -> Iterator[tuple[str, str]]:
@@ -404,7 +325,7 @@ def _why_nothing_allows(policies: Sequence[Policy], request: Request) -> str:
             return nearest
         if request.client_id is None:
             return f"{nearest}, but this request has no client identifier"
-        return f"{nearest}, where {_CLIENT_ID} is {_shown(request.client_id)}"
+        return f"{nearest}, where {CLIENT_ID} is {_shown(request.client_id)}"
     for name, allow in allows:
         if allow.names_resource(request.resource, request.client_id):
             actions = ", ".join(pattern.source for pattern in allow.actions)
@@ -413,7 +334,7 @@ def _why_nothing_allows(policies: Sequence[Policy], request: Request) -> str:
 
 
 def _shared_start(pattern: Pattern, request: Request) -> int:
-    text = pattern.source.replace(_CLIENT_ID, request.client_id or "")
+    text = pattern.source.replace(CLIENT_ID, request.client_id or "")
     count = 0
     for ours, theirs in zip(text, request.resource, strict=False):
         if ours != theirs:

@@ -7,15 +7,19 @@ import binascii
 from typing import TypeAlias
 
 from attrs import field, frozen
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from customauth import _checks as check
 from customauth.credentials import SignedToken
 from customauth.errors import CredentialError
 
 KEY_SIZES = (2048, 3072, 4096)
 """The key sizes offered, in bits. AWS takes 2048 and more (B7, H5)."""
+
+# The longest passphrase that OpenSSL takes.
+_MAX_PASSPHRASE_BYTES = 1023
 
 _PrivateKey: TypeAlias = rsa.RSAPrivateKey
 _PublicKey: TypeAlias = rsa.RSAPublicKey
@@ -36,13 +40,16 @@ class KeyPair:
 def generate_key_pair(bits: int = 2048, *, passphrase: bytes | None = None) -> KeyPair:
     """Make an RSA key pair for an authorizer.
 
-    :raises CredentialError: for a size that is not in :data:`KEY_SIZES`.
+    :param passphrase: encrypts the private key; 1 to 1023 bytes. None leaves it in clear.
+    :raises CredentialError: for a size that is not in :data:`KEY_SIZES`, or such a passphrase.
     """
     if bits not in KEY_SIZES:
         raise CredentialError(f"a key of {bits} bits is not offered; choose one of {', '.join(map(str, KEY_SIZES))}")
+    if passphrase is not None and not 1 <= len(passphrase) <= _MAX_PASSPHRASE_BYTES:
+        raise CredentialError(f"the passphrase needs 1 to {_MAX_PASSPHRASE_BYTES} bytes; leave it out to use none")
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     encryption: serialization.KeySerializationEncryption = (
-        serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+        serialization.NoEncryption() if passphrase is None else serialization.BestAvailableEncryption(passphrase)
     )
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     return KeyPair(private_pem=private, public_pem=_public_pem(key.public_key()))
@@ -52,8 +59,10 @@ def sign(token: str, private_pem: bytes, *, passphrase: bytes | None = None) -> 
     """Sign a token: RSASSA-PKCS1-v1_5 with SHA-256 over its UTF-8 bytes, in plain base64 (B17).
 
     :param private_pem: PKCS#1 or PKCS#8, encrypted or not.
-    :raises CredentialError: when the key is not a usable RSA private key, or the passphrase is wrong or missing.
+    :raises CredentialError: when the key is not a usable RSA private key, the passphrase is wrong or missing, or the
+        token is not text that UTF-8 can carry.
     """
+    check.check_text("the token", token)
     key = _private_key(private_pem, passphrase)
     return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), hashes.SHA256())).decode("ascii")
 
@@ -85,7 +94,7 @@ def load_public_key(public_pem: bytes) -> _PublicKey:
         raise CredentialError("this is a private key; give the public key (customauth keygen writes both)")
     try:
         key = serialization.load_pem_public_key(public_pem)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise CredentialError("this is not a PEM public key (-----BEGIN PUBLIC KEY-----)") from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise CredentialError("this is not an RSA key; AWS verifies RSA-SHA256 only (B17)")
@@ -104,16 +113,19 @@ def public_key_verifies(key: _PublicKey, token: str, signature: str) -> bool:
 
 
 def _private_key(private_pem: bytes, passphrase: bytes | None) -> _PrivateKey:
-    if b"-----BEGIN PUBLIC KEY-----" in private_pem:
+    if b"PUBLIC KEY-----" in private_pem and b"PRIVATE KEY-----" not in private_pem:
         raise CredentialError("this is a public key; signing needs the private key")
     encrypted = b"ENCRYPTED" in private_pem
     try:
         key = serialization.load_pem_private_key(private_pem, passphrase if encrypted else None)
     except TypeError:
         raise CredentialError("the private key is encrypted; give its passphrase") from None
-    except ValueError:
-        wrong = "the passphrase is wrong or the key is damaged" if encrypted else "this is not a PEM private key"
-        raise CredentialError(f"{wrong} (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----)") from None
+    except (ValueError, UnsupportedAlgorithm):
+        if encrypted:
+            raise CredentialError("the passphrase is wrong or the key is damaged") from None
+        raise CredentialError(
+            "this is not a PEM private key (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----)"
+        ) from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise CredentialError("this is not an RSA key; AWS verifies RSA-SHA256 only (B17)")
     _check_size(key.key_size)

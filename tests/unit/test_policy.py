@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from customauth import policy as policy_module
+from customauth import _policy_pattern as pattern_module
 from customauth.policy import (
     Decision,
     Policy,
@@ -304,11 +304,11 @@ def test_the_client_id_variable_agrees_with_a_reference(parts: list[str], name: 
 
 @pytest.fixture
 def line_budget() -> Iterator[list[int]]:
-    """Fail once the lines run in the policy module have used up the number that the list holds."""
+    """Fail once the lines run in the pattern module have used up the number that the list holds."""
     budget = [1_000_000]
 
     def trace(frame: FrameType, event: str, _: object) -> object:
-        if frame.f_code.co_filename != policy_module.__file__:
+        if frame.f_code.co_filename != pattern_module.__file__:
             return None
         if event == "line":
             budget[0] -= 1

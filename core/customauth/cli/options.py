@@ -125,13 +125,21 @@ def connection_options(command: F) -> F:
     return command
 
 
-timeout_option = click.option(
-    "--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="For the whole attempt."
-)
+def timeout_option(command: F) -> F:
+    """Add ``--timeout``."""
+    return click.option(
+        "--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="For the whole attempt."
+    )(command)
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
-debug_option = click.option("-d", "--debug", is_flag=True, help="Say on standard error what happens; no secrets.")
+def json_option(command: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def debug_option(command: F) -> F:
+    """Add ``--debug``; :func:`show_debug` acts on it."""
+    return click.option("-d", "--debug", is_flag=True, help="Say on standard error what happens; no secrets.")(command)
 
 
 def take_connection(options: dict[str, Any], endpoint: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from customauth.authorizer import (
     Answer,
@@ -15,6 +15,7 @@ from customauth.authorizer import (
 from customauth.gateway.config import Authorizer, GatewayConfig
 from customauth.gateway.decision import Grant, Reason, Refusal
 from customauth.gateway.presented import Presented
+from customauth.gateway.redaction import redacted, secrets_of
 from customauth.gateway.runtime import FunctionFailed, FunctionSpec, PythonRuntime
 from customauth.mqtt import Connect
 from customauth.policy import Request, UnsupportedPolicy, decide
@@ -58,6 +59,15 @@ class Authenticator:
 
     async def decide(self, attempt: Attempt) -> Grant | Refusal:
         """Decide over one attempt. Whatever goes wrong with the function is a refusal (C22)."""
+        outcome = await self._decide(attempt)
+        return evolve(outcome, why=redacted(outcome.why, secrets_of(attempt.connect)))
+
+    async def aclose(self) -> None:
+        """End all worker processes."""
+        for runtime in self._runtimes.values():
+            await runtime.aclose()
+
+    async def _decide(self, attempt: Attempt) -> Grant | Refusal:
         presented = Presented.from_username(attempt.connect.username)
         authorizer = choose_authorizer(self._config, presented)
         if isinstance(authorizer, Refusal):
@@ -69,11 +79,6 @@ class Authenticator:
         if isinstance(answer, Refusal):
             return answer
         return judge(self._config, authorizer, proof, answer, attempt)
-
-    async def aclose(self) -> None:
-        """End all worker processes."""
-        for runtime in self._runtimes.values():
-            await runtime.aclose()
 
     async def _ask(self, authorizer: Authorizer, attempt: Attempt, proof: Proof) -> Answer | Refusal:
         connect = attempt.connect
@@ -126,14 +131,14 @@ def check_signature(authorizer: Authorizer, presented: Presented) -> Proof | Ref
         return Proof(token=None, how="signing disabled")
     key_name = authorizer.token_key_name or ""
     token, signature = presented.token(key_name), presented.signature
-    if token is None or signature is None:
-        missing = f"the token ({key_name})" if token is None else "x-amz-customauthorizer-signature"
+    if not token or not signature:
+        missing = "x-amz-customauthorizer-signature" if token else f"the token ({key_name})"
         sent = ", ".join(presented.names()) or "none"
         return _invalid(
-            f"{missing} is missing; the parameters sent are: {sent}",
+            f"{missing} is missing or empty; the parameters sent are: {sent}",
             f"send the token as {key_name}=… together with its signature, after the last ? of the user name",
         )
-    if not 1 <= len(token) <= MAX_TOKEN_LENGTH or not 1 <= len(signature) <= MAX_SIGNATURE_LENGTH:
+    if len(token) > MAX_TOKEN_LENGTH or len(signature) > MAX_SIGNATURE_LENGTH:
         return _invalid(
             f"token or signature is too long: {len(token)} and {len(signature)} characters",
             f"keep the token within {MAX_TOKEN_LENGTH} and the signature within {MAX_SIGNATURE_LENGTH}",

@@ -32,12 +32,12 @@ class ServerIdentity:
 def server_identity(folder: Path, names: Sequence[str]) -> ServerIdentity:
     """Make a server certificate for the names, signed by the folder's CA, which is made when it is not there.
 
-    :raises ValueError: when the folder holds a CA that cannot be read.
+    :raises ValueError: when the folder holds a CA that cannot be read, or half of one.
     :raises OSError: when the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ca_file, ca_key_file = folder / "ca.pem", folder / "ca-key.pem"
-    if ca_file.exists() and ca_key_file.exists():
+    if ca_file.exists() or ca_key_file.exists():
         ca, ca_key = _load_ca(ca_file, ca_key_file)
     else:
         ca, ca_key = _make_ca()
@@ -67,7 +67,7 @@ def _load_ca(ca_file: Path, key_file: Path) -> tuple[x509.Certificate, rsa.RSAPr
     try:
         ca = x509.load_pem_x509_certificate(ca_file.read_bytes())
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ValueError(
             f"the CA in {ca_file.parent} cannot be read ({error}); remove both files or name another"
         ) from error

@@ -67,7 +67,7 @@ class Decision:
 
     def line(self) -> str:
         """Return the decision as one line for a person."""
-        head = f"{self.protocol} client {self.client_id!r} from {self.peer}"
+        head = f"{self.protocol} client {_shortened(self.client_id)!r} from {self.peer}"
         took = f"({self.duration * 1000:.0f} ms)"
         match self.outcome:
             case Grant() as grant:
@@ -80,5 +80,11 @@ class Decision:
         return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], line)
 
 
+# Longer than any client id that is let in (E8).
+_MAX_SHOWN = 128
 # What a client or a function chose must not break the line or move the cursor.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections import deque
@@ -32,6 +33,8 @@ _CONNECT_LIMIT = 10.0
 # Packets that a client may send before it has its CONNACK (E13); more than this is a flood.
 _MAX_PIPELINED = 100
 _UNACCEPTABLE_VERSION_311 = 1
+
+_log = logging.getLogger("customauth.gateway")
 
 ServerName = Callable[[asyncio.BaseTransport], str | None]
 """Tells which name the client of a connection asked for (SNI), None if it did not."""
@@ -67,22 +70,25 @@ class Front(asyncio.Protocol):
         self._waiting: deque[Frame] = deque()
         self._deciding: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._keep_alive = 0.0
+        self._longest_silence = 0.0
         self._last_packet = 0.0
-        self.closed = asyncio.Event()
+        self.closed: asyncio.Event = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio's own promise for a stream
         self._transport = transport
+        self._loop = asyncio.get_running_loop()
         self._alive.add(self)
         tls = transport.get_extra_info("ssl_object")
         self._alpn = tls.selected_alpn_protocol()
         self._server_name = self._lookup_server_name(transport)
         host, port = transport.get_extra_info("peername")[:2]
         self._peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._timer = asyncio.get_running_loop().call_later(_CONNECT_LIMIT, self._connect_overdue)
+        self._timer = self._loop.call_later(_CONNECT_LIMIT, self._connect_overdue)
 
     def data_received(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            return
         try:
             self._waiting.extend(self._reader.feed(data))
         except MalformedFrame as error:
@@ -91,22 +97,27 @@ class Front(asyncio.Protocol):
             self._work()
             self._drop(f"malformed packet: {error}")
             return
+        self._work()
         if self._deciding is not None and len(self._waiting) > _MAX_PIPELINED:
             self._drop("too many packets before the CONNACK")
-            return
-        self._work()
+
+    def pause_writing(self) -> None:
+        # A client that does not read its answers gets no more questions in.
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._alive.discard(self)
-        self._stop_timer()
         if self._deciding is not None:
-            self._deciding.cancel()
+            self._note(f"CLOSE {self._peer}: the client left before the decision")
+        self._stop()
         self.closed.set()
 
     def close(self) -> None:
         """Close the connection; what was written is still sent."""
-        self._stop_timer()
-        self._waiting.clear()
+        self._stop()
         self._transport.close()
 
     def abort(self) -> None:
@@ -117,21 +128,23 @@ class Front(asyncio.Protocol):
         """Take the packets that have arrived, up to one that must be decided over first."""
         while self._waiting and self._deciding is None and not self._transport.is_closing():
             frame = self._waiting.popleft()
-            self._last_packet = time.monotonic()
+            self._last_packet = self._loop.time()
             try:
                 if self._accepted:
                     self._serve(frame)
                 else:
                     self._open(frame)
-            except UnsupportedProtocolLevel as error:
-                # What a version unknown here looks like to its client cannot be known: 3.1.1's answer serves most (E1).
-                self._send(Connack(session_present=False, reason_code=_UNACCEPTABLE_VERSION_311), MqttVersion.V311)
-                self._drop(f"protocol level {error.level} is not served; use MQTT 3.1.1 or 5")
             except MalformedPacket as error:
                 self._drop(f"malformed packet: {error}")
 
     def _open(self, frame: Frame) -> None:
-        connect = decode(frame, None)
+        try:
+            connect = decode(frame, None)
+        except UnsupportedProtocolLevel as error:
+            # What a version unknown here looks like to its client cannot be known: 3.1.1's answer serves most (E1).
+            self._send(Connack(session_present=False, reason_code=_UNACCEPTABLE_VERSION_311), MqttVersion.V311)
+            self._drop(f"protocol level {error.level} is not served; use MQTT 3.1.1 or 5")
+            return
         if not isinstance(connect, Connect):
             self._drop(f"the first packet is {frame.type.name}, not CONNECT")
             return
@@ -139,36 +152,41 @@ class Front(asyncio.Protocol):
         self._stop_timer()
         started = time.monotonic()
         client_id = handshake.effective_client_id(connect)
+        if self._alpn != "mqtt":
+            why = f"the client's ALPN is {self._alpn or 'none that is served'}"
+            refusal = Refusal(reason=Reason.TRANSPORT, why=why, fix='offer the ALPN protocol "mqtt"')
+            self._report(refusal, client_id, started)
+            # Elsewhere than at ALPN "mqtt" nobody answers MQTT clients with these credentials (A40, A50).
+            self.close()
+            return
         objection = handshake.objection(connect)
         if objection is not None:
             refusal = Refusal(reason=Reason.PROTOCOL, why=objection.why, fix=objection.fix)
             self._report(refusal, client_id, started)
             self._refuse(handshake.objecting(objection.code))
             return
-        refusal_of_transport = self._transport_refusal()
-        if refusal_of_transport is not None:
-            self._report(refusal_of_transport, client_id, started)
+        if self._server_name is None:
+            # A47
+            fix = "connect to the gateway by name, not by address"
+            self._report(Refusal(reason=Reason.TRANSPORT, why="the client sent no SNI", fix=fix), client_id, started)
             self._refuse(handshake.refusing(connect))
             return
-        self._deciding = asyncio.get_running_loop().create_task(self._decide(connect, client_id, started))
-
-    def _transport_refusal(self) -> Refusal | None:
-        """Custom authentication over MQTT needs ALPN ``mqtt`` and SNI (A39, A40, A47)."""
-        if self._alpn != "mqtt":
-            why = f"the client's ALPN is {self._alpn or 'none'}"
-            return Refusal(reason=Reason.TRANSPORT, why=why, fix='offer the ALPN protocol "mqtt"')
-        if self._server_name is None:
-            why = "the client sent no SNI"
-            return Refusal(reason=Reason.TRANSPORT, why=why, fix="connect to the gateway by name, not by address")
-        return None
+        self._deciding = self._loop.create_task(self._decide(connect, client_id, started))
 
     async def _decide(self, connect: Connect, client_id: str, started: float) -> None:
         attempt = Attempt(
             connection_id=self._connection_id, client_id=client_id, server_name=self._server_name, connect=connect
         )
-        outcome = await self._authenticator.decide(attempt)
+        try:
+            outcome = await self._authenticator.decide(attempt)
+            self._report(outcome, client_id, started)
+        except Exception:
+            # Nobody awaits this task: unless it ends the connection, the client waits for ever.
+            _log.exception("CLOSE %s: the gateway failed", self._peer)
+            self._deciding = None
+            self.close()
+            return
         self._deciding = None
-        self._report(outcome, client_id, started)
         if isinstance(outcome, Refusal):
             self._refuse(handshake.refusing(connect))
             return
@@ -177,8 +195,8 @@ class Front(asyncio.Protocol):
     def _accept(self, connect: Connect, client_id: str) -> None:
         self._accepted = True
         self._send(handshake.accepting(connect, client_id), connect.version)
-        self._keep_alive = 1.5 * handshake.effective_keep_alive(connect.keep_alive)
-        self._last_packet = time.monotonic()
+        self._longest_silence = handshake.longest_silence(connect.keep_alive)
+        self._last_packet = self._loop.time()
         self._watch_keep_alive()
         self._work()
 
@@ -223,12 +241,19 @@ class Front(asyncio.Protocol):
 
     def _watch_keep_alive(self) -> None:
         """Close a client that has been silent for 1.5 times its keep alive (E10)."""
-        left = self._last_packet + self._keep_alive - time.monotonic()
+        left = self._last_packet + self._longest_silence - self._loop.time()
         if left <= 0:
-            self._note(f"CLOSE {self._peer}: silent for {self._keep_alive:g} s, 1.5 times its keep alive")
+            self._note(f"CLOSE {self._peer}: silent for {self._longest_silence:g} s, 1.5 times its keep alive")
             self.abort()
             return
-        self._timer = asyncio.get_running_loop().call_later(left, self._watch_keep_alive)
+        self._timer = self._loop.call_later(left, self._watch_keep_alive)
+
+    def _stop(self) -> None:
+        self._stop_timer()
+        self._waiting.clear()
+        if self._deciding is not None:
+            self._deciding.cancel()
+            self._deciding = None
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -82,6 +82,11 @@ def effective_keep_alive(requested: int) -> int:
     return 1200 if requested == 0 else min(max(requested, 30), 1200)
 
 
+def longest_silence(requested: int) -> float:
+    """Return the seconds without a packet after which a client is cut off, for the keep alive it asked for (E10)."""
+    return 1.5 * effective_keep_alive(requested)
+
+
 def accepting(connect: Connect, client_id: str) -> Connack:
     """Build the CONNACK of an accepted connection, every property explicit (E2, E3)."""
     if connect.version is not MqttVersion.V5:

@@ -21,7 +21,9 @@ class Presented:
         """Read the parameters behind the last ``?`` (A5); what cannot be decoded is taken as it stands."""
         _, text = grammar.split_username(username or "")
         pairs = grammar.split_parameters(text or "")
-        return cls(parameters=[(_lenient(key), _lenient(value)) for key, value in pairs])
+        return cls(
+            parameters=[(grammar.decode_leniently(key), grammar.decode_leniently(value)) for key, value in pairs]
+        )
 
     @property
     def authorizer_name(self) -> str | None:
@@ -40,10 +42,3 @@ class Presented:
     def names(self) -> list[str]:
         """Return the names of the parameters that can be shown: no values, and nothing that looks like one."""
         return grammar.showable_names(self.parameters)
-
-
-def _lenient(text: str) -> str:
-    try:
-        return grammar.decode(text)
-    except ValueError:
-        return text

@@ -21,7 +21,10 @@ ALPN_PROTOCOLS = ("mqtt", "x-amzn-mqtt-ca")
 """What the gateway negotiates; the second one leads nowhere, as it means a client certificate (A39, A40)."""
 
 _HANDSHAKE_LIMIT = 10.0
+# How long a closed client may take to say that it has noticed, before its socket is taken from it.
 _CLOSE_LIMIT = 2.0
+# Connections that the system holds until they are accepted: a fleet may reconnect at once.
+_BACKLOG = 1024
 
 _log = logging.getLogger("customauth.gateway")
 
@@ -51,8 +54,8 @@ class Gateway:
         self._host = host
         self._on_decision = on_decision
         identity = server_identity(folder, _certificate_names(config.names, host))
-        self.ca_file = identity.ca_file
-        self.port = port
+        self.ca_file: Path = identity.ca_file
+        self.port: int = port
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2  # A49
         self._context.load_cert_chain(identity.certificate_file, identity.key_file)
@@ -124,7 +127,13 @@ class Gateway:
 
     async def _listen(self, host: str) -> asyncio.Server:
         server = await asyncio.get_running_loop().create_server(
-            self._front, host, self.port, ssl=self._context, ssl_handshake_timeout=_HANDSHAKE_LIMIT
+            self._front,
+            host,
+            self.port,
+            backlog=_BACKLOG,
+            ssl=self._context,
+            ssl_handshake_timeout=_HANDSHAKE_LIMIT,
+            ssl_shutdown_timeout=_CLOSE_LIMIT,
         )
         self.port = server.sockets[0].getsockname()[1]
         return server

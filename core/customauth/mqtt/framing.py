@@ -27,7 +27,7 @@ class MalformedFrame(MalformedPacket):
 
     def __init__(self, reason_code: int, message: str, frames: Sequence[Frame] = ()) -> None:
         super().__init__(reason_code, message)
-        self.frames = tuple(frames)
+        self.frames: tuple[Frame, ...] = tuple(frames)
 
 
 class FrameReader:

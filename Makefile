@@ -1,0 +1,37 @@
+# make demo and make test are all that a stranger needs; each makes .venv itself.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check clean
+
+demo: .venv/.demo
+	$(BIN)/customauth demo
+
+test: .venv/.dev
+	$(BIN)/pytest
+
+check: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	for package in customauth customauth_awscrt customauth_gmqtt customauth_paho; do \
+	  $(BIN)/pyright --pythonpath $(BIN)/python --verifytypes $$package --ignoreexternal || exit 1; \
+	done
+
+clean:
+	rm -rf .venv .nox build dist
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("customauth needs Python 3.11 or later: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+
+.venv/.demo: .venv/bin/python pyproject.toml
+	@echo "Installing customauth and three MQTT libraries into .venv ..."
+	$(BIN)/pip install --quiet --editable ".[all]"
+	touch $@
+
+.venv/.dev: .venv/.demo
+	@echo "Installing what the tests need into .venv ..."
+	$(BIN)/pip install --quiet --group dev
+	touch $@
