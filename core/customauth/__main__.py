@@ -1,0 +1,5 @@
+"""``python -m customauth``: the command, for where its script is not on the path."""
+
+from customauth.cli.main import main
+
+main()
