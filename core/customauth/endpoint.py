@@ -27,6 +27,12 @@ def _address_port(_: object, __: object, port: int | None) -> None:
         _port(None, None, port)
 
 
+def _certificates(_: object, __: object, pem: bytes | None) -> None:
+    # The libraries would take an empty one for "trust what the system trusts".
+    if pem is not None and b"CERTIFICATE-----" not in pem:
+        raise EndpointError("the CA holds no PEM certificate; give one that begins with -----BEGIN CERTIFICATE-----")
+
+
 @frozen(kw_only=True)
 class Endpoint:
     """One place to connect to.
@@ -43,7 +49,7 @@ class Endpoint:
     port: int = field(default=DEFAULT_PORT, validator=_port)
     address: str | None = None
     address_port: int | None = field(default=None, validator=_address_port)
-    ca_pem: bytes | None = field(default=None, repr=False)
+    ca_pem: bytes | None = field(default=None, repr=False, validator=_certificates)
 
     @classmethod
     def parse(
