@@ -58,7 +58,7 @@ def wheel(session: nox.Session) -> None:
     suite = outside / "suite"
     shutil.rmtree(suite, ignore_errors=True)
     suite.mkdir()
-    for name in ("tests", "docs", "examples", "README.md", "pyproject.toml", "noxfile.py", "Makefile"):
+    for name in ("tests", "docs", "README.md", "pyproject.toml", "noxfile.py", "Makefile"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, suite / name, ignore=shutil.ignore_patterns("__pycache__"))
