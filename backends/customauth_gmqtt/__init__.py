@@ -13,7 +13,7 @@ class GmqttBackend(Backend):
     name = "gmqtt"
     library = "gmqtt"
     extra = "customauth[gmqtt]"
-    minimum: ClassVar[tuple[int, ...]] = (0, 7)
+    minimum: ClassVar[tuple[int, ...]] = (0, 8)
     features: ClassVar[frozenset[Feature]] = frozenset(
         {Feature.MQTT5, Feature.MQTT311, Feature.ADDRESS, Feature.CONNACK_CODE_311}
     )

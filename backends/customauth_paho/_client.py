@@ -100,17 +100,20 @@ class PahoConnection(Connection):
             self._answer.set_result(connack)
 
     def _on_bytes(self) -> None:
-        # paho reads one packet a call, and raises KeyError and others on reason codes that it does not know.
+        cause = None
         try:
+            # paho reads one packet a call.
             while self._link.pending():
                 before = self._link.pending()
                 self._client.loop_read()
                 if self._link.pending() == before:
                     break
-        except Exception as error:
-            self._give_up(ConnectError("paho could not read the server's answer"), error)
+        except Exception as error:  # KeyError and others, on reason codes that paho does not know
+            cause = error
         if self._client.refusal is not None:
-            self._give_up(self._client.refusal, None)
+            self._give_up(self._client.refusal, cause)
+        elif cause is not None:
+            self._give_up(ConnectError("paho could not read the server's answer"), cause)
 
     def _give_up(self, failure: ConnectError, cause: Exception | None) -> None:
         failure.__cause__ = cause
