@@ -18,6 +18,8 @@ MAX_NAME_LENGTH = 128  # B1, B3
 MIN_SIGNATURE_BYTES = 256  # the smallest key AWS takes has 2048 bits (B7)
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_HEXADECIMAL = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def plain_signature(signature: str) -> str:
@@ -33,6 +35,8 @@ def plain_signature(signature: str) -> str:
         raise CredentialError("the signature has spaces: a + was decoded to a space on the way; send it as %2B")
     if re.search(r"[-_]", signature):
         raise CredentialError("the signature is base64url; replace - with + and _ with / and pad it with = (B18)")
+    if _HEXADECIMAL.fullmatch(signature):
+        raise CredentialError("the signature is hexadecimal; give it in base64 (openssl base64 -A)")
     if not _BASE64.fullmatch(signature):
         raise CredentialError("the signature is not base64; give the RSA-SHA256 signature of the token in base64")
     if len(signature) % 4:
@@ -91,10 +95,9 @@ def password_bytes(password: str | bytes | None) -> bytes | None:
 
 def check_text(what: str, text: str) -> None:
     """Refuse a text that UTF-8 cannot carry."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise CredentialError(f"{what} holds a lone surrogate and cannot be sent as UTF-8") from None
+    # Looked for, not tried: the UnicodeEncodeError in the error's context would hold the text.
+    if _LONE_SURROGATE.search(text):
+        raise CredentialError(f"{what} holds a lone surrogate and cannot be sent as UTF-8")
 
 
 def decoded(what: str, text: str) -> str:

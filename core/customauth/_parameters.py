@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from urllib.parse import quote, unquote
 
@@ -56,10 +57,10 @@ def decode(text: str) -> str:
     """
     if _BAD_PERCENT.search(text):
         raise ValueError("holds a % that is not followed by two hexadecimal digits; write it as %25")
-    try:
+    with contextlib.suppress(UnicodeDecodeError):
         return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        raise ValueError("is not UTF-8 after percent-decoding") from None
+    # Raised out here: the UnicodeDecodeError in its context would hold the value.
+    raise ValueError("is not UTF-8 after percent-decoding")
 
 
 def decode_leniently(text: str) -> str:
@@ -83,9 +84,12 @@ def first(parameters: Parameters, wanted: str) -> str | None:
 def showable_names(parameters: Parameters) -> list[str]:
     """Return the names that an error or a log may show: the known ones, and the first other that has a value.
 
-    Anything further may be a piece of a token whose ``&`` was not encoded, a name without a value a whole token.
+    Any further one may be a piece of a token whose ``&`` was not encoded, and one without a value a whole token.
     """
-    known = {AUTHORIZER_NAME, SIGNATURE, *SDK_NAMES}
-    names = [key for key, value in parameters if value.strip("=") and _SHOWABLE.fullmatch(key)]
-    first_other = next((name for name in names if name not in known), None)
-    return [name for name in names if name in known or name == first_other]
+    known = [key for key, _ in parameters if key.lower() in (AUTHORIZER_NAME, SIGNATURE) or key in SDK_NAMES]
+    first_other = next((key for key, _ in parameters if key not in known), None)
+    return [
+        key
+        for key, value in parameters
+        if value.strip("=") and (key in known or (key == first_other and _SHOWABLE.fullmatch(key)))
+    ]

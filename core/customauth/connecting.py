@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -14,6 +15,8 @@ from customauth.endpoint import Endpoint
 from customauth.errors import ConnectError, ConnectTimeout, Stage
 from customauth.mqtt.protocol import MqttVersion
 from customauth.plugins import PluginManager, default_manager
+
+_log = logging.getLogger(__name__)
 
 CredentialsSource: TypeAlias = CustomAuth | Callable[[], CustomAuth | Awaitable[CustomAuth]]
 """Credentials, or a plain or async function that is asked for them before every attempt: tokens expire."""
@@ -70,15 +73,26 @@ async def attempt(request: ConnectRequest, backend: Backend, plugins: PluginMana
 
     :raises ConnectError: the attempt failed.
     """
-    hooks = plugins.observers()
-    hooks.customauth_before_connect(request=request, backend=backend)
+    plugins.observers().customauth_before_connect(request=request, backend=backend)
+    _log.debug(
+        "CONNECT through %s: MQTT %s to %s, client id %r, keep alive %d s, user name %r, %s",
+        backend.name,
+        request.version.label,
+        request.endpoint,
+        request.client_id,
+        request.keep_alive,
+        request.credentials.masked_username(),
+        "no password" if request.credentials.password is None else "a password",
+    )
     try:
         connection = await _bounded(request, backend)
     except ConnectError as error:
         error.backend, error.endpoint = backend.name, str(request.endpoint)
-        hooks.customauth_connect_failed(request=request, error=error)
+        _log.debug("failed at %s: %s", error.stage.value, error)
+        plugins.tell("customauth_connect_failed", request=request, error=error)
         raise
-    hooks.customauth_after_connect(request=request, connection=connection)
+    _log.debug("accepted: %s", connection.connack)
+    plugins.tell("customauth_after_connect", request=request, connection=connection)
     return connection
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +20,8 @@ from customauth.errors import (
     TlsFailed,
     TlsReason,
 )
+
+_log = logging.getLogger(__name__)
 
 ProtocolT = TypeVar("ProtocolT", bound=asyncio.BaseProtocol)
 
@@ -79,10 +82,14 @@ async def dial(
     deadline = Deadline(timeout)
     async with deadline.limit(Stage.NAME):
         addresses = await _resolve(*endpoint.dial_target())
+    _log.debug("%s is at %s", endpoint.dial_target()[0], ", ".join(str(address[3][0]) for address in addresses))
     async with deadline.limit(Stage.TCP):
         connected = await _connect(addresses, deadline.at)
     async with deadline.limit(Stage.TLS):
-        return await _handshake(protocol_factory, connected, context, endpoint.host, timeout)
+        made = await _handshake(protocol_factory, connected, context, endpoint.host, timeout)
+    tls = made[0].get_extra_info("ssl_object")
+    _log.debug("%s with %s, ALPN %s", tls.version(), endpoint.host, tls.selected_alpn_protocol())
+    return made
 
 
 async def probe_tls(endpoint: Endpoint, timeout: float) -> None:
@@ -103,7 +110,9 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
         cadata = None if endpoint.ca_pem is None else endpoint.ca_pem.decode("ascii")
         context = ssl.create_default_context(cadata=cadata)
     except (ssl.SSLError, ValueError) as error:
-        raise EndpointError("the CA file holds no PEM certificate (-----BEGIN CERTIFICATE-----)") from error
+        raise EndpointError(
+            "the CA's certificate is damaged; give the file again, whole and in PEM (-----BEGIN CERTIFICATE-----)"
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols([ALPN])
     # Python 3.13 turned strict RFC 5280 checks on; the same CA must work on every Python and every backend.
@@ -136,6 +145,7 @@ async def _connect(addresses: list[_Address], deadline: float) -> socket.socket:
             peer.close()
             raise
         else:
+            _log.debug("TCP connected to %s port %s", *address[:2])
             return peer
     host, port = addresses[-1][3][:2]
     reason = failures[-1].strerror or "no answer"

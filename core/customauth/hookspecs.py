@@ -28,9 +28,9 @@ def customauth_before_connect(request: ConnectRequest, backend: Backend) -> None
 
 @hookspec
 def customauth_after_connect(request: ConnectRequest, connection: Connection) -> None:
-    """Observe an attempt that was accepted."""
+    """Observe an attempt that was accepted. Raising an exception costs a line of warning."""
 
 
 @hookspec
 def customauth_connect_failed(request: ConnectRequest, error: ConnectError) -> None:
-    """Observe an attempt that failed."""
+    """Observe an attempt that failed. Raising an exception costs a line of warning."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import metadata
-from typing import Any, cast
+from typing import Any
 
 import pluggy
 from attrs import frozen
@@ -62,17 +62,15 @@ class PluginManager:
     def register(self, plugin: object) -> None:
         """Add a module or object with hook implementations: a backend, observers, or both.
 
-        :raises PluginLoadError: when its backend has the name of another.
+        :raises PluginLoadError: when it is registered already, or its backend has the name of another, or is none.
         """
-        self._pluggy.register(plugin)
-        for backend in self._backends_of(plugin):
-            culprits = [_origin(point) for point in self._entry_points if point.name == backend.name]
-            if backend.name in self._loaded or culprits:
+        if self._pluggy.is_registered(plugin):
+            raise PluginLoadError(f"{self._pluggy.get_name(plugin)} is registered already")
+        for backend in self._add(plugin):
+            problem = _fault(backend) or self._rival(backend)
+            if problem:
                 self._pluggy.unregister(plugin)
-                rival = culprits[0] if culprits else type(self._loaded[backend.name]).__module__
-                raise PluginLoadError(
-                    f"two plug-ins claim the backend name {backend.name!r}: {rival} and {type(backend).__module__}"
-                )
+                raise PluginLoadError(problem)
             self._loaded[backend.name] = backend
 
     def names(self) -> list[str]:
@@ -99,7 +97,10 @@ class PluginManager:
         raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[paho]"')
 
     def describe(self) -> list[BackendInfo]:
-        """Describe every backend, the broken and the missing ones with what is wrong."""
+        """Describe every backend, the broken and the missing ones with what is wrong.
+
+        This loads the plug-ins, though none of their MQTT libraries; :meth:`names` loads nothing.
+        """
         return [self._describe(name) for name in self.names()]
 
     def check_features(self, request: ConnectRequest, backend: Backend) -> None:
@@ -117,15 +118,23 @@ class PluginManager:
             + (f"backends that can: {', '.join(able)}" if able else "no backend here can")
         )
 
+    def tell(self, hook: str, **event: object) -> None:
+        """Call one hook of each observer by itself: one that fails costs a line of warning and harms no other."""
+        for implementation in reversed(getattr(self.observers(), hook).get_hookimpls()):
+            try:
+                self._alone(hook, implementation.plugin)(**event)
+            except Exception as error:  # a stranger's function may raise anything
+                _log.warning("%s of plug-in %s failed: %s", hook, implementation.plugin_name, _line(error))
+
     def observers(self) -> pluggy.HookRelay:
         """Return the observer hooks, the installed plug-ins loaded; a broken one costs a line of warning."""
         if self._observers_wanted:
             self._observers_wanted = False
             for point in _entry_points(PLUGINS):
                 try:
-                    self._pluggy.register(point.load(), name=f"{PLUGINS}:{point.name}")
+                    self._add(point.load())
                 except Exception as error:  # a stranger's module may raise anything
-                    _log.warning("plug-in %s of %s is left out: %s", point.name, _origin(point), error)
+                    _log.warning("plug-in %s of %s is left out: %s", point.name, _origin(point), _line(error))
         return self._pluggy.hook
 
     def _load(self, name: str) -> Backend:
@@ -139,22 +148,42 @@ class PluginManager:
             raise PluginLoadError(f"two plug-ins claim the backend name {name!r}: {culprits}; uninstall one")
         try:
             plugin = points[0].load()
-            self._pluggy.register(plugin)
-            backends = self._backends_of(plugin)
+            backends = self._add(plugin)
         except Exception as error:  # a stranger's module may raise anything
-            raise PluginLoadError(f"backend {name!r} of {_origin(points[0])} cannot be loaded: {error}") from error
-        if [backend.name for backend in backends] != [name]:
-            raise PluginLoadError(
-                f"{_origin(points[0])} should bring one backend named {name!r}, "
-                f"but its customauth_backend gives {[backend.name for backend in backends]}"
-            )
+            problem = f"backend {name!r} of {_origin(points[0])} cannot be loaded: {_line(error)}"
+            raise PluginLoadError(problem) from error
+        faults = [fault for fault in map(_fault, backends) if fault]
+        if faults or [backend.name for backend in backends] != [name]:
+            self._pluggy.unregister(plugin)
+            brought = faults[0] if faults else f"brings {[backend.name for backend in backends] or 'none'}"
+            raise PluginLoadError(f"{_origin(points[0])} should bring one backend named {name!r}, but {brought}")
         self._loaded[name] = backends[0]
         return backends[0]
 
-    def _backends_of(self, plugin: object) -> list[Backend]:
+    def _add(self, plugin: object) -> list[Backend]:
+        """Register a plug-in, unless it is, and return the backends that it brings; leave no half of a broken one."""
+        try:
+            if not self._pluggy.is_registered(plugin):
+                self._pluggy.register(plugin)
+            return self._alone("customauth_backend", plugin)()
+        except Exception:
+            if self._pluggy.is_registered(plugin):
+                self._pluggy.unregister(plugin)
+            raise
+
+    def _alone(self, hook: str, plugin: object) -> Callable[..., list[Any]]:
+        """Return the hook as if this plug-in were the only one."""
         others = [other for other in self._pluggy.get_plugins() if other is not plugin]
-        caller = self._pluggy.subset_hook_caller("customauth_backend", remove_plugins=others)
-        return cast("list[Backend]", cast("Any", caller)())
+        return self._pluggy.subset_hook_caller(hook, remove_plugins=others)
+
+    def _rival(self, backend: Backend) -> str | None:
+        """Say who else claims the backend's name, None when nobody does."""
+        culprits = [_origin(point) for point in self._entry_points if point.name == backend.name]
+        if backend.name in self._loaded:
+            culprits = culprits or [type(self._loaded[backend.name]).__module__]
+        if not culprits:
+            return None
+        return f"two plug-ins claim the backend name {backend.name!r}: {culprits[0]} and {type(backend).__module__}"
 
     def _describe(self, name: str) -> BackendInfo:
         point = next((point for point in self._entry_points if point.name == name), None)
@@ -182,13 +211,28 @@ def default_manager() -> PluginManager:
 
 
 def _entry_points(group: str) -> list[metadata.EntryPoint]:
-    """List the entry points of a group; one distribution seen twice on the path counts once."""
-    unique = {(point.name, point.value, _origin(point)): point for point in metadata.entry_points(group=group)}
-    return list(unique.values())
+    """List the entry points of a group; a distribution that is on the path twice counts once."""
+    return list(metadata.entry_points(group=group))
 
 
 def _origin(point: metadata.EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _line(error: Exception) -> str:
+    """Put an error of a stranger's into one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _fault(backend: object) -> str | None:
+    """Say what keeps an object from being used as a backend, None when nothing does."""
+    if not isinstance(backend, Backend):
+        kind = f"the class {backend.__name__}" if isinstance(backend, type) else f"a {type(backend).__name__}"
+        return f"its customauth_backend gives {kind}, not an instance of customauth.Backend"
+    missing = [attribute for attribute in ("name", "library") if not getattr(backend, attribute, "")]
+    if not isinstance(getattr(backend, "features", None), frozenset):
+        missing.append("features (a frozenset)")
+    return f"its {type(backend).__name__} lacks {' and '.join(missing)}" if missing else None
 
 
 def _position(name: str) -> Iterable[int]:
@@ -217,4 +261,7 @@ def _library_version(backend: Backend) -> str:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0])[:3])
+    """Return the numbers of a release, at least three, without what marks it as a pre-release or local one."""
+    match = re.match(r"(?:\d+!)?(\d+(?:\.\d+)*)", version)
+    numbers = [int(number) for number in match[1].split(".")] if match else []
+    return (*numbers, *[0] * (3 - len(numbers)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import TypeAlias
 
 from attrs import field, frozen
@@ -21,8 +22,11 @@ KEY_SIZES = (2048, 3072, 4096)
 # The longest passphrase that OpenSSL takes.
 _MAX_PASSPHRASE_BYTES = 1023
 
+_NOT_RSA = "this is not an RSA key; AWS verifies RSA-SHA256 only (B17)"
+
 _PrivateKey: TypeAlias = rsa.RSAPrivateKey
 _PublicKey: TypeAlias = rsa.RSAPublicKey
+_HEADER_LINE = re.compile(rb"^-----BEGIN [A-Z ]+-----\r?$", re.MULTILINE)
 
 
 @frozen(kw_only=True)
@@ -92,12 +96,16 @@ def load_public_key(public_pem: bytes) -> _PublicKey:
     """
     if b"PRIVATE KEY-----" in public_pem:
         raise CredentialError("this is a private key; give the public key (customauth keygen writes both)")
+    if b"-----BEGIN" in public_pem and not _HEADER_LINE.search(public_pem):
+        raise CredentialError("the header -----BEGIN PUBLIC KEY----- must be a line of its own, not indented (B8)")
     try:
         key = serialization.load_pem_public_key(public_pem)
-    except (ValueError, UnsupportedAlgorithm):
+    except ValueError:
         raise CredentialError("this is not a PEM public key (-----BEGIN PUBLIC KEY-----)") from None
+    except UnsupportedAlgorithm:
+        raise CredentialError(_NOT_RSA) from None
     if not isinstance(key, rsa.RSAPublicKey):
-        raise CredentialError("this is not an RSA key; AWS verifies RSA-SHA256 only (B17)")
+        raise CredentialError(_NOT_RSA)
     _check_size(key.key_size)
     return key
 
@@ -120,14 +128,16 @@ def _private_key(private_pem: bytes, passphrase: bytes | None) -> _PrivateKey:
         key = serialization.load_pem_private_key(private_pem, passphrase if encrypted else None)
     except TypeError:
         raise CredentialError("the private key is encrypted; give its passphrase") from None
-    except (ValueError, UnsupportedAlgorithm):
+    except UnsupportedAlgorithm:
+        raise CredentialError(_NOT_RSA) from None
+    except ValueError:
         if encrypted:
             raise CredentialError("the passphrase is wrong or the key is damaged") from None
         raise CredentialError(
             "this is not a PEM private key (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----)"
         ) from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise CredentialError("this is not an RSA key; AWS verifies RSA-SHA256 only (B17)")
+        raise CredentialError(_NOT_RSA)
     _check_size(key.key_size)
     return key
 

@@ -1,0 +1,22 @@
+"""Marks for tests that need a library of which the test matrix installs one at a time. Import as ``needs``.
+
+::
+
+    needs("awsiotsdk") -> a mark that skips, with the pip command, only where that distribution is not installed
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import pytest
+
+
+def needs(distribution: str) -> pytest.MarkDecorator:
+    """Return the mark for a distribution, named as pip names it."""
+    try:
+        metadata.version(distribution)
+        missing = False
+    except metadata.PackageNotFoundError:
+        missing = True
+    return pytest.mark.skipif(missing, reason=f"{distribution} is not installed; run: pip install {distribution}")
