@@ -79,6 +79,14 @@ def signed_token(key_name: str, value: str, private_pem: bytes, *, passphrase: b
     return SignedToken(key_name=key_name, value=value, signature=sign(value, private_pem, passphrase=passphrase))
 
 
+def public_key_of(private_pem: bytes, *, passphrase: bytes | None = None) -> bytes:
+    """Return the public key that goes with a private one, in PEM (SubjectPublicKeyInfo).
+
+    :raises CredentialError: as :func:`sign`.
+    """
+    return _public_pem(_private_key(private_pem, passphrase).public_key())
+
+
 def verify(token: str, signature: str, public_pem: bytes) -> bool:
     """Say whether the signature is of exactly this token, as AWS does before it calls the function (B20).
 

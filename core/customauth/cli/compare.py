@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from customauth.cli import secrets
+from customauth.cli.credentials import credential_options, take_credentials
 from customauth.cli.exits import ExitCode
-from customauth.cli.options import credential_options, json_option, take_credentials, timeout_option
+from customauth.cli.misuse import Misuse
+from customauth.cli.options import ca_option, json_option, port_option, take_endpoint, timeout_option
 
 if TYPE_CHECKING:
     from customauth.compare import Cell, Plan, Report
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--backend", "backends", multiple=True, metavar="NAME", help="Compare these only; may be repeated.")
-@click.option("--rounds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Attempts for each cell.")
+@click.option(
+    "--rounds", type=click.IntRange(1, 1000), default=3, show_default=True, metavar="N", help="Attempts for each cell."
+)
 @credential_options
-@click.option("--port", type=int, metavar="N", help="The port, unless ENDPOINT has one.  [default: 443]")
-@click.option("--cafile", type=click.Path(dir_okay=False), metavar="FILE", help="Trust these CA certificates only.")
+@port_option
+@ca_option
 @timeout_option
 @json_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a Markdown table.")
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     "--merge",
     "merged",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Run nothing: draw stored --json documents as one table; may be repeated.",
 )
@@ -54,8 +57,8 @@ def command(
     if merged:
         try:
             reports = merge(file.read_text(encoding="utf-8") for file in merged)
-        except (ValueError, KeyError) as error:
-            raise click.UsageError(f"--merge: {error}") from error
+        except (ValueError, OSError) as error:
+            raise Misuse(f"--merge: {error}", "give files that customauth compare --json has printed") from error
     else:
         import asyncio
 
@@ -78,7 +81,7 @@ async def _run(
 
 @contextlib.asynccontextmanager
 async def _plan(endpoint: str | None, backends: tuple[str, ...], options: dict[str, Any]) -> AsyncIterator[Plan]:
-    from customauth import BackendNotInstalled, Endpoint, PluginManager
+    from customauth import BackendNotInstalled, PluginManager
     from customauth.cli.sample_gateway import sample_gateway
     from customauth.compare import Plan
 
@@ -89,20 +92,29 @@ async def _plan(endpoint: str | None, backends: tuple[str, ...], options: dict[s
     chosen = backends or usable
     if not chosen:
         raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[all]"')
-    port, cafile = options.pop("port"), options.pop("cafile")
     common: dict[str, Any] = {
         "backends": chosen,
         "rounds": options.pop("rounds"),
         "timeout": options.pop("timeout"),
         "plugins": plugins,
     }
-    credentials = take_credentials(options)
+    _refuse_needless(endpoint, options)
     if endpoint is None:
         async with sample_gateway() as sample:
             yield Plan(endpoint=sample.endpoint, credentials=sample.signed, **common)
     else:
-        ca_pem = None if cafile is None else secrets.read_file(cafile)
-        yield Plan(endpoint=Endpoint.parse(endpoint, port=port, ca_pem=ca_pem), credentials=credentials, **common)
+        credentials = take_credentials(options)
+        yield Plan(endpoint=take_endpoint(options, endpoint), credentials=credentials, **common)
+
+
+def _refuse_needless(endpoint: str | None, options: dict[str, Any]) -> None:
+    """Refuse what would be ignored: the local gateway comes with its own credentials and CA."""
+    needless = [name for name, value in options.items() if value]
+    if endpoint is None and needless:
+        raise Misuse(
+            f"--{needless[0].replace('_', '-')} is for an ENDPOINT, and none is given",
+            "give the ENDPOINT (HOST[:PORT]), or leave the option out to use the local gateway",
+        )
 
 
 def _print(reports: list[Report], *, as_json: bool, as_markdown: bool) -> None:
@@ -116,4 +128,12 @@ def _print(reports: list[Report], *, as_json: bool, as_markdown: bool) -> None:
     else:
         from customauth.cli.table import print_table
 
-        print_table(rows(reports))
+        table = rows(reports)
+        if len(reports) == 1:
+            # What would be the same in every row.
+            libraries = "".join(f"; {backend} is {library}" for backend, library in reports[0].libraries.items())
+            click.echo(f"{reports[0].environment}, {reports[0].machine}{libraries}")
+            table = [
+                {name: cell for name, cell in row.items() if name not in ("environment", "library")} for row in table
+            ]
+        print_table(table)

@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from customauth._version import __version__
+from customauth.cli.credentials import credential_options, take_credentials
 from customauth.cli.exits import ExitCode, exit_code
-from customauth.cli.options import (
-    connection_options,
-    credential_options,
-    debug_option,
-    json_option,
-    show_debug,
-    take_connection,
-    take_credentials,
-)
+from customauth.cli.options import connection_options, debug_option, json_option, show_debug, take_connection
+from customauth.cli.say import printable, say
 from customauth.errors import ConnackRefused, ConnectError, CustomAuthError
 
 if TYPE_CHECKING:
@@ -64,9 +58,10 @@ def _run(
     from customauth.plugins import default_manager
 
     chosen = default_manager().backend(backend)
-    attempt["client_id"] = attempt["client_id"] or str(uuid.uuid4())
+    if attempt["client_id"] is None:
+        attempt["client_id"] = str(uuid.uuid4())
     if not as_json:
-        click.echo(_what_it_is(credentials, attempt, chosen))
+        click.echo(printable(_what_it_is(credentials, attempt, chosen)))
         click.echo("Attempting to connect!")
 
     async def once() -> Connack:
@@ -117,9 +112,9 @@ def _failed(error: CustomAuthError, *, as_json: bool, started: float) -> int:
         _print_json(_failure(error, code, time.monotonic() - started))
         return code
     click.echo("Connection attempt failed!")
-    click.echo(f"cause: {type(error).__name__}: {error}", err=True)
+    say(f"cause: {type(error).__name__}: {error}")
     if error.hint:
-        click.echo(f"next: {error.hint}", err=True)
+        say(f"next: {error.hint}")
     return code
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
-import shlex
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from customauth.cli.misuse import Misuse
 from customauth.cli.options import debug_option, show_debug
 
 if TYPE_CHECKING:
@@ -25,15 +26,17 @@ DEFAULT_PORT = 8443
 @click.option(
     "--config",
     "config_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="The authorizers and names to serve (TOML).  [default: a sample in ./customauth-gateway]",
 )
-@click.option("--host", default="localhost", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: a free one.")
+@click.option("--host", default="localhost", show_default=True, metavar="ADDRESS", help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, metavar="N", help="0: a free one."
+)
 @click.option(
     "--ca-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where its CA is, or is made.  [default: the folder ca beside the configuration]",
 )
@@ -57,76 +60,78 @@ def command(config_file: Path | None, host: str, port: int, ca_dir: Path | None,
             config_file = sample.config_file
         config = load_config(config_file)
         gateway = Gateway(config, folder=ca_dir or config_file.parent / "ca", host=host, port=port)
-    except (ConfigError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
+    except ConfigError as error:
+        raise Misuse(
+            str(error), "mend the configuration; without --config the gateway makes a sample to start from"
+        ) from error
+    except ValueError as error:
+        raise Misuse(str(error), "mend that file, or choose another folder: --ca-dir DIR, or --config FILE") from error
     except OSError as error:
-        raise click.UsageError(f"{error.filename}: {error.strerror}; choose a folder that can be written") from error
-    _log_decisions()
-    try:
-        asyncio.run(_serve(gateway, config, sample))
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise click.UsageError(
-                f"port {port} is taken; choose another with --port N, or 0 for a free one"
-            ) from error
-        raise click.UsageError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+        if config_file is None:
+            mend = "run it in a folder that can be written, or give --config"
+        else:
+            mend = "choose a --ca-dir that can be read and written"
+        raise Misuse(f"{error.filename}: {error.strerror}", mend) from error
+    asyncio.run(_serve(gateway, config, sample, host))
 
 
-async def _serve(gateway: Gateway, config: GatewayConfig, sample: Sample | None) -> None:
+async def _serve(gateway: Gateway, config: GatewayConfig, sample: Sample | None, host: str) -> None:
     import asyncio
     import signal
+
+    from customauth.cli.invitation import invitation
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with gateway:
+    async with contextlib.AsyncExitStack() as running:
+        try:
+            await running.enter_async_context(gateway)
+        except OSError as error:
+            raise _cannot_listen(host, gateway.port, error) from error
         click.echo(f"Gateway on {gateway.endpoint}, its CA in {gateway.ca_file}; Ctrl-C ends it.")
-        for line in _how_to_connect(gateway, config, sample):
+        for line in invitation(gateway, config, sample, host):
             click.echo(line)
         click.echo("Decisions:")
+        _log_decisions(stop.set)
         await stop.wait()
     click.echo("Gateway stopped.")
 
 
-def _how_to_connect(gateway: Gateway, config: GatewayConfig, sample: Sample | None) -> list[str]:
-    end = ["--cafile", str(gateway.ca_file), gateway.endpoint]
-    if sample is None:
-        lines = ["Connect to it with:"]
-        for authorizer in config.authorizers.values():
-            token = [] if authorizer.signing_disabled else ["--token-key-name", str(authorizer.token_key_name)]
-            signed = "" if authorizer.signing_disabled else " --token-file TOKEN --sign-with PRIVATE.pem"
-            words = _command(["connect", "--authorizer", authorizer.name, *token])
-            lines.append(f"  {words}{signed} {shlex.join(end)}")
-        return lines
-    from customauth.gateway import sample as made
-    from customauth.plugins import default_manager
-
-    signed_words = ["--authorizer", made.SIGNED_AUTHORIZER, "--token-key-name", made.TOKEN_KEY_NAME]
-    signed_words += ["--token", made.SAMPLE_TOKEN, "--sign-with", str(sample.private_key_file)]
-    unsigned_words = ["--authorizer", made.UNSIGNED_AUTHORIZER, "--username", made.SAMPLE_USERNAME]
-    unsigned_words += ["--password", made.SAMPLE_PASSWORD]
-    names = [info.name for info in default_manager().describe() if info.problem is None]
-    lines = [f"The sample is in {sample.config_file.parent}: change it and start again.", "Signed, with each backend:"]
-    lines += ["  " + _command(["connect", "--backend", name, *signed_words, *end]) for name in names]
-    lines += ["Unsigned:", "  " + _command(["connect", *unsigned_words, *end])]
-    if not names:
-        lines.append('No MQTT library is installed here; run: pip install "customauth[paho]"')
-    return lines
+def _cannot_listen(host: str, port: int, error: OSError) -> Misuse:
+    if error.errno == errno.EADDRINUSE:
+        return Misuse(f"port {port} is taken", "choose another with --port N, or 0 for a free one")
+    if error.errno == errno.EACCES:
+        return Misuse(f"port {port} is not for this user", "choose one above 1023 with --port N, or 0 for a free one")
+    return Misuse(
+        f"cannot listen on {host} port {port}: {error.strerror or error}",
+        "choose an address of this machine with --host, or leave it out",
+    )
 
 
-def _command(words: list[str]) -> str:
-    """Write a command line that works from this shell: by name where it is on the path, else as this one was called."""
-    called = sys.argv[0]
-    on_path = shutil.which("customauth")
-    program = "customauth" if on_path and Path(on_path).samefile(called) else called
-    return shlex.join([program, *words])
+class _DecisionHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """The decisions on standard output; when nobody reads them any more, the gateway ends."""
+
+    def __init__(self, unread: Callable[[], None]) -> None:
+        super().__init__(sys.stdout)
+        self._unread = unread
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if isinstance(sys.exception(), BrokenPipeError):
+            self._unread()
+        else:
+            super().handleError(record)
 
 
-def _log_decisions() -> None:
-    handler = logging.StreamHandler(sys.stdout)
+def _log_decisions(unread: Callable[[], None]) -> None:
+    handler = _DecisionHandler(unread)
+    handler.setLevel(logging.INFO)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     log = logging.getLogger("customauth.gateway")
-    log.setLevel(logging.INFO)
-    log.propagate = False
     log.addHandler(handler)
+    for other in logging.getLogger("customauth").handlers:
+        # What --debug shows on standard error besides.
+        other.addFilter(lambda record: record.name != log.name or record.levelno < logging.INFO)
+    if log.getEffectiveLevel() > logging.INFO:
+        log.setLevel(logging.INFO)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import click
 
 from customauth._version import __version__
 from customauth.cli.exits import ExitCode, exit_code
+from customauth.cli.misuse import Misuse
+from customauth.cli.say import say
 from customauth.errors import CustomAuthError
 
 # name: (module, what --help says of it). Kept here so that --help imports no command.
@@ -28,8 +32,24 @@ _COMMANDS = {
 }
 
 
+# What a shell says of any command whose output nobody reads any more: 128 and SIGPIPE.
+_BROKEN_PIPE = 141
+
+
+class _OutputUnread(Exception):
+    """Whoever read our output stopped reading."""
+
+
 class _LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _noticing_unread_output():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _noticing_unread_output():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -46,42 +66,77 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@contextlib.contextmanager
+def _noticing_unread_output() -> Iterator[None]:
+    """Turn a broken pipe into what click leaves alone: it would make of it exit code 1, an error of ours."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _OutputUnread from error
+    except SystemExit as error:
+        # What rich makes of it.
+        if isinstance(error.__context__, BrokenPipeError):
+            raise _OutputUnread from error
+        raise
+
+
+@click.command(
+    cls=_LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: customauth demo",
+)
 @click.version_option(__version__, prog_name="customauth")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> ExitCode | None:
     """Connect to AWS IoT Core through a custom authorizer, with the MQTT library of your choice.
 
     Exit codes: 0 connected, 2 usage or unusable credentials, 3 backend missing or feature unsupported, 4 not reached,
     5 TLS, 6 upgrade rejected, 7 refused, 8 deadline, 1 an error of ours, 130 interrupted.
     """
+    if context.invoked_subcommand is not None:
+        return None
+    click.echo(context.get_help(), err=True)
+    return ExitCode.USAGE
 
 
 def main() -> NoReturn:
     """Run the command and exit with a code that means something (:class:`ExitCode`)."""
     try:
+        code = _run()
+    except (_OutputUnread, BrokenPipeError):
+        # Python must not complain at exit that the rest of the output cannot be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _BROKEN_PIPE
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
         result: Any = cli.main(prog_name="customauth", standalone_mode=False)
     except click.Abort:
-        _say("interrupted")
-        sys.exit(ExitCode.INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
+        say("interrupted")
+        return ExitCode.INTERRUPTED
+    except click.UsageError as error:
+        _explain(error)
+        return ExitCode.USAGE
     except CustomAuthError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         if error.hint:
-            _say(f"next: {error.hint}")
-        sys.exit(exit_code(error))
-    except BrokenPipeError:
-        # Whoever read our output has enough; Python must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
+            say(f"next: {error.hint}")
+        return exit_code(error)
+    except (_OutputUnread, BrokenPipeError):
+        raise
     except Exception as error:
         traceback.print_exc()
-        _say(f"error: {type(error).__name__}: {error}")
-        _say("next: this is a fault in customauth; please report it with the lines above")
-        sys.exit(ExitCode.INTERNAL)
-    sys.exit(result if isinstance(result, int) else ExitCode.OK)
+        say(f"error: {type(error).__name__}: {error}")
+        say("next: this is a fault in customauth; please report it with the lines above")
+        return ExitCode.INTERNAL
+    return result if isinstance(result, int) else ExitCode.OK
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def _explain(error: click.UsageError) -> None:
+    """Say what is wrong with the command line, and last what to do."""
+    command = error.ctx.command_path if error.ctx else "customauth"
+    say(f"error: {error.format_message()}")
+    say(f"next: {error.next_step if isinstance(error, Misuse) else f'{command} --help tells what it takes'}")

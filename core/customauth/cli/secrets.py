@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 from attrs import frozen
 
+from customauth.cli.misuse import Misuse
 from customauth.errors import CredentialError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,43 +47,60 @@ class Secret:
         file = click.option(
             *[f"--{name}-file" for name in self.names],
             f"{self.parameter}_file",
-            type=click.Path(dir_okay=False),
+            type=click.Path(),
             metavar="PATH",
             help="The same from a file, one line end at its end dropped; - is standard input.",
         )
         return value(file(command))
 
-    def take(self, options: dict[str, Any]) -> bytes | None:
-        """Take the secret out of a command's options, or from the environment, which an option overrules.
+    def given(self, options: dict[str, Any]) -> bytes | None:
+        """Take the secret out of a command's options.
 
-        :raises click.UsageError: given twice, or the file cannot be read.
+        :raises Misuse: given twice, or the file cannot be read.
         """
+        option = f"--{self.names[-1]}"
         value: str | None = options.pop(self.parameter)
         file: str | None = options.pop(f"{self.parameter}_file")
         if value is not None and file is not None:
-            raise click.UsageError(f"give --{self.names[-1]} or --{self.names[-1]}-file, not both")
+            raise Misuse(f"{option} and {option}-file are both given", "give one of them")
         if value is not None:
             return os.fsencode(value)
-        if file is not None:
-            return read_secret_file(file)
-        return next((os.fsencode(os.environ[name]) for name in self.variables if os.environ.get(name)), None)
+        return None if file is None else _read_secret_file(file, f"{option}-file")
+
+    def variable(self) -> str | None:
+        """Return the environment variable that holds the secret; an empty one holds none."""
+        return next((name for name in self.variables if os.environ.get(name)), None)
+
+    def from_environment(self) -> bytes | None:
+        """Read the secret from the environment."""
+        name = self.variable()
+        return None if name is None else os.environb[os.fsencode(name)]
+
+    def take(self, options: dict[str, Any]) -> bytes | None:
+        """Take the secret out of a command's options, or from the environment, which an option overrules.
+
+        :raises Misuse: given twice, or the file cannot be read.
+        """
+        given = self.given(options)
+        return self.from_environment() if given is None else given
 
 
 PASSWORD = Secret(names=("password",), what="The password, any bytes.")
 TOKEN = Secret(names=("authorizer-token-key-value", "token"), what="The token.")
 SIGNATURE = Secret(names=("authorizer-signature", "token-signature"), what="The token's signature in base64.")
+JWT = Secret(names=("jwt",), what="An RS256 JWT, token and signature in one.")
 PASSPHRASE = Secret(names=("passphrase",), what="The passphrase of the private key.")
 
 
 def take_token(options: dict[str, Any]) -> str:
     """Take the token out of a command's options.
 
-    :raises click.UsageError: when there is none.
+    :raises Misuse: when there is none.
     :raises CredentialError: when it is not text.
     """
     token = TOKEN.take(options)
     if token is None:
-        raise click.UsageError("which token? add --token-file PATH (- for standard input)")
+        raise Misuse("which token?", "add --token-file PATH (- for standard input)")
     return as_text("the token", token)
 
 
@@ -94,33 +112,34 @@ def as_text(what: str, raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise CredentialError(f"{what} is not UTF-8 text") from None
+        raise CredentialError(f"{what} is not UTF-8 text; give it as text") from None
 
 
-def read_secret_file(path: str) -> bytes:
-    """Read a file, or standard input for ``-``, without one line end at its end.
+def read_file(path: str, option: str) -> bytes:
+    """Read a file that an option names.
 
-    :raises click.UsageError: when it cannot be read, or standard input was already used up.
-    """
-    if path != "-":
-        return _without_line_end(read_file(path))
-    context = click.get_current_context()
-    if context.meta.get("customauth.stdin-used"):
-        raise click.UsageError("only one secret can come from standard input; use a file for the other")
-    context.meta["customauth.stdin-used"] = True
-    return _without_line_end(sys.stdin.buffer.read())
-
-
-def read_file(path: str) -> bytes:
-    """Read a file.
-
-    :raises click.UsageError: when it cannot be read.
+    :raises Misuse: when it cannot be read.
     """
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror or error}") from error
+        raise Misuse(f"{path}: {error.strerror or error}", f"give {option} a file that can be read") from error
+
+
+def _read_secret_file(path: str, option: str) -> bytes:
+    """Read a file, or standard input for ``-``, without one line end at its end."""
+    if path != "-":
+        return _without_line_end(read_file(path, option))
+    context = click.get_current_context()
+    if context.meta.get("customauth.stdin-used"):
+        raise Misuse("only one secret can come from standard input", f"give {option} a file")
+    context.meta["customauth.stdin-used"] = True
+    try:
+        return _without_line_end(sys.stdin.buffer.read())
+    except (AttributeError, OSError) as error:  # closed, it is None
+        raise Misuse("standard input cannot be read", f"give {option} a file") from error
 
 
 def _without_line_end(content: bytes) -> bytes:
-    return content.removesuffix(b"\n").removesuffix(b"\r")
+    end = next((end for end in (b"\r\n", b"\n") if content.endswith(end)), b"")
+    return content.removesuffix(end)

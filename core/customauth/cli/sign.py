@@ -15,7 +15,7 @@ from customauth.cli.options import json_option
 @click.option(
     "--key",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=click.Path(),
     metavar="KEY.pem",
     help="The private key, in PEM.",
 )
@@ -30,6 +30,6 @@ def command(key: str, encoded: bool, as_json: bool, **options: Any) -> None:
     from customauth.signing import sign
 
     token = secrets.take_token(options)
-    signature = sign(token, secrets.read_file(key), passphrase=secrets.PASSPHRASE.take(options))
+    signature = sign(token, secrets.read_file(key, "--key"), passphrase=secrets.PASSPHRASE.take(options))
     shown = quote(signature, safe="") if encoded else signature
     click.echo(json.dumps({"signature": shown}) if as_json else shown)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from customauth.cli.options import credential_options, json_option, take_credentials
+from customauth.cli.credentials import credential_options, take_credentials
+from customauth.cli.options import json_option
 from customauth.credentials import CustomAuth
 from customauth.errors import CredentialError
 

@@ -9,14 +9,16 @@ import click
 
 from customauth.cli import secrets
 from customauth.cli.exits import ExitCode
+from customauth.cli.misuse import Misuse
 from customauth.cli.options import json_option
+from customauth.cli.say import say
 
 
 @click.command()
 @click.option(
     "--public-key",
     required=True,
-    type=click.Path(dir_okay=False),
+    type=click.Path(),
     metavar="PUBLIC.pem",
     help="The public key.",
 )
@@ -31,14 +33,14 @@ def command(public_key: str, as_json: bool, **options: Any) -> int:
     token = secrets.take_token(options)
     signature = secrets.SIGNATURE.take(options)
     if signature is None:
-        raise click.UsageError("which signature? add --token-signature-file PATH")
+        raise Misuse("which signature?", "add --token-signature-file PATH (- for standard input)")
     checked = SignedToken(key_name="token", value=token, signature=secrets.as_text("the signature", signature))
-    verifies = verify(checked.value, checked.signature, secrets.read_file(public_key))
+    verifies = verify(checked.value, checked.signature, secrets.read_file(public_key, "--public-key"))
     if as_json:
         click.echo(json.dumps({"verifies": verifies}))
     elif verifies:
         click.echo("The signature verifies.")
     else:
         click.echo("The signature does not verify.")
-        click.echo("next: sign exactly this token, without a line end, with the private key of this key pair", err=True)
+        say("next: sign exactly this token, without a line end, with the private key of this key pair")
     return ExitCode.OK if verifies else ExitCode.USAGE

@@ -62,12 +62,15 @@ class Report:
         data = json.loads(text)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise ValueError(f"not a comparison of schema {SCHEMA}; make it with: customauth compare --json")
-        return cls(
-            cells=tuple(Cell.from_json(cell) for cell in data["cells"]),
-            environment=data["environment"],
-            machine=data["machine"],
-            libraries=data["libraries"],
-        )
+        try:
+            return cls(
+                cells=tuple(Cell.from_json(cell) for cell in data["cells"]),
+                environment=data["environment"],
+                machine=data["machine"],
+                libraries=dict(data["libraries"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a whole comparison: {error!r}") from error
 
 
 def rows(reports: Iterable[Report]) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from customauth._files import write_private
-from customauth.signing import generate_key_pair
+from customauth.signing import generate_key_pair, public_key_of
 
 SIGNED_AUTHORIZER = "signed-sample"
 UNSIGNED_AUTHORIZER = "unsigned-sample"
@@ -86,6 +86,7 @@ def write_sample(folder: Path) -> Sample:
     """Write the sample into a folder; a file that is already there stays as it is.
 
     :raises OSError: when the folder cannot be written.
+    :raises ValueError: when it holds half a key pair, or a private key that cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sample = Sample(
@@ -94,10 +95,12 @@ def write_sample(folder: Path) -> Sample:
         private_key_file=folder / "private.pem",
         public_key_file=folder / "public.pem",
     )
-    if not (sample.private_key_file.exists() and sample.public_key_file.exists()):
-        pair = generate_key_pair()
-        write_private(sample.private_key_file, pair.private_pem)
-        sample.public_key_file.write_bytes(pair.public_pem)
+    if not sample.private_key_file.exists():
+        if sample.public_key_file.exists():
+            raise ValueError(f"{sample.public_key_file} has lost its private key; remove it or use another folder")
+        write_private(sample.private_key_file, generate_key_pair().private_pem)
+    if not sample.public_key_file.exists():
+        sample.public_key_file.write_bytes(public_key_of(sample.private_key_file.read_bytes()))
     for file, content in ((sample.function_file, _FUNCTION), (sample.config_file, _CONFIG)):
         if not file.exists():
             file.write_text(content, encoding="utf-8")

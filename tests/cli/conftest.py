@@ -1,0 +1,40 @@
+"""Gateways in processes of their own, as the ``customauth gateway`` command starts them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from commands import RunningGateway, gateway
+from recorder import Recorder, recording_gateway
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Let Ctrl-C reach what tests start: a process inherits that SIGINT is ignored, as in a job in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """Run the gateway as it is out of the box, with its sample."""
+    with gateway(tmp_path_factory.mktemp("sample")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
+    """Run a gateway that writes down what reaches the authorizer function."""
+    with recording_gateway(tmp_path_factory.mktemp("recorder")) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def signed(sample: RunningGateway) -> list[str]:
+    """Return the words that connect to the sample with a signed token."""
+    key = sample.folder / "customauth-gateway" / "private.pem"
+    words = ["connect", "--authorizer", "signed-sample", "--token-key-name", "token", "--token", "open-sesame"]
+    return [*words, "--sign-with", str(key), *sample.where()]
