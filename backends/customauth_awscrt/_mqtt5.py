@@ -15,6 +15,7 @@ class Mqtt5Client(Client):
 
     def __init__(self, request: ConnectRequest) -> None:
         super().__init__(request)
+        self._accepted = False
         endpoint, credentials = request.endpoint, request.credentials
         options = _client_options(request)
         options.on_lifecycle_event_connection_success_fn = self._on_success
@@ -45,9 +46,11 @@ class Mqtt5Client(Client):
         """Send DISCONNECT where there is a connection, and stop."""
         client = self._client
         if client is not None:
-            client.stop(mqtt5.DisconnectPacket())
+            # awscrt sends the packet even where it has not sent its CONNECT yet, which is a protocol error.
+            client.stop(mqtt5.DisconnectPacket() if self._accepted else None)
 
     def _on_success(self, data: mqtt5.LifecycleConnectSuccessData) -> None:
+        self._accepted = True
         packet = data.connack_packet
         self._report(
             Connack(
