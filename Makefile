@@ -8,7 +8,7 @@ demo: .venv/.demo
 	$(BIN)/customauth demo
 
 test: .venv/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4
 
 check: .venv/.dev
 	$(BIN)/ruff check .

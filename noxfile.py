@@ -14,6 +14,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
 BACKENDS = sorted(PROJECT["entry-points"]["customauth.backends"])
 TEST_GROUP = nox.project.load_toml("pyproject.toml")["dependency-groups"]["test"]
+# More than cores: most of the time is spent waiting for deadlines.
+PYTEST = ("pytest", "-n", "4")
 CELLS = ROOT / "build" / "compare"
 
 nox.options.sessions = ["lint", "typing", "tests", "bare", "minimums", "wheel"]
@@ -24,14 +26,14 @@ nox.options.sessions = ["lint", "typing", "tests", "bare", "minimums", "wheel"]
 def tests(session: nox.Session, backend: str) -> None:
     """Run the suite with one backend's library and no other."""
     session.install("--editable", f".[{backend}]", *TEST_GROUP)
-    session.run("pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def bare(session: nox.Session) -> None:
     """Run the suite with no MQTT library at all."""
     session.install("--editable", ".", *TEST_GROUP)
-    session.run("pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -41,7 +43,7 @@ def minimums(session: nox.Session) -> None:
     promised = [*PROJECT["dependencies"], *(line for name in BACKENDS for line in extras[name])]
     lowest = [re.sub(r">=\s*", "==", line) for line in promised]
     session.install("--editable", ".", *lowest, *TEST_GROUP)
-    session.run("pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -65,7 +67,7 @@ def wheel(session: nox.Session) -> None:
         else:
             shutil.copy(source, suite / name)
     session.chdir(suite)
-    session.run("pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(python=PYTHONS)

@@ -46,7 +46,8 @@ class Front(asyncio.Protocol):
     :param server_name: looks up the SNI of the connection.
     :param decided: called with each decision.
     :param note: called with a line for the log about what else happened.
-    :param alive: the set of connections that are open, kept up to date.
+    :param opened: called when the TLS handshake is done.
+    :param lost: called when the connection is gone.
     """
 
     def __init__(
@@ -56,18 +57,21 @@ class Front(asyncio.Protocol):
         server_name: ServerName,
         decided: Callable[[Decision], None],
         note: Callable[[str], None],
-        alive: set[Front],
+        opened: Callable[[Front], None],
+        lost: Callable[[Front], None],
     ) -> None:
         self._authenticator = authenticator
         self._lookup_server_name = server_name
         self._decided = decided
         self._note = note
-        self._alive = alive
+        self._opened = opened
+        self._lost = lost
         self._reader = FrameReader(handshake.MAX_PACKET_SIZE)
         self._connection_id = str(uuid.uuid4())
         self._connect: Connect | None = None
         self._accepted = False
         self._waiting: deque[Frame] = deque()
+        self._answers = bytearray()
         self._deciding: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._longest_silence = 0.0
@@ -78,17 +82,15 @@ class Front(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio's own promise for a stream
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._alive.add(self)
         tls = transport.get_extra_info("ssl_object")
         self._alpn = tls.selected_alpn_protocol()
         self._server_name = self._lookup_server_name(transport)
         host, port = transport.get_extra_info("peername")[:2]
         self._peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._timer = self._loop.call_later(_CONNECT_LIMIT, self._connect_overdue)
+        self._opened(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._transport.is_closing():
-            return
         try:
             self._waiting.extend(self._reader.feed(data))
         except MalformedFrame as error:
@@ -109,7 +111,7 @@ class Front(asyncio.Protocol):
         self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._alive.discard(self)
+        self._lost(self)
         if self._deciding is not None:
             self._note(f"CLOSE {self._peer}: the client left before the decision")
         self._stop()
@@ -118,6 +120,7 @@ class Front(asyncio.Protocol):
     def close(self) -> None:
         """Close the connection; what was written is still sent."""
         self._stop()
+        self._flush()
         self._transport.close()
 
     def abort(self) -> None:
@@ -136,13 +139,15 @@ class Front(asyncio.Protocol):
                     self._open(frame)
             except MalformedPacket as error:
                 self._drop(f"malformed packet: {error}")
+        self._flush()
 
     def _open(self, frame: Frame) -> None:
         try:
             connect = decode(frame, None)
         except UnsupportedProtocolLevel as error:
             # What a version unknown here looks like to its client cannot be known: 3.1.1's answer serves most (E1).
-            self._send(Connack(session_present=False, reason_code=_UNACCEPTABLE_VERSION_311), MqttVersion.V311)
+            if self._alpn == "mqtt":
+                self._send(Connack(session_present=False, reason_code=_UNACCEPTABLE_VERSION_311), MqttVersion.V311)
             self._drop(f"protocol level {error.level} is not served; use MQTT 3.1.1 or 5")
             return
         if not isinstance(connect, Connect):
@@ -179,18 +184,17 @@ class Front(asyncio.Protocol):
         )
         try:
             outcome = await self._authenticator.decide(attempt)
+            self._deciding = None
             self._report(outcome, client_id, started)
+            if isinstance(outcome, Refusal):
+                self._refuse(handshake.refusing(connect))
+            else:
+                self._accept(connect, client_id)
         except Exception:
             # Nobody awaits this task: unless it ends the connection, the client waits for ever.
             _log.exception("CLOSE %s: the gateway failed", self._peer)
             self._deciding = None
             self.close()
-            return
-        self._deciding = None
-        if isinstance(outcome, Refusal):
-            self._refuse(handshake.refusing(connect))
-            return
-        self._accept(connect, client_id)
 
     def _accept(self, connect: Connect, client_id: str) -> None:
         self._accepted = True
@@ -229,7 +233,13 @@ class Front(asyncio.Protocol):
         )
 
     def _send(self, packet: Connack | Pingresp, version: MqttVersion) -> None:
-        self._transport.write(encode(packet, version))
+        self._answers += encode(packet, version)
+
+    def _flush(self) -> None:
+        """Write all answers to one chunk at once: a TLS record has its price."""
+        if self._answers:
+            self._transport.write(bytes(self._answers))
+            self._answers.clear()
 
     def _drop(self, why: str) -> None:
         self._note(f"CLOSE {self._peer}: {why}")

@@ -63,9 +63,11 @@ class Gateway:
         self._context.options |= ssl.OP_NO_TICKET  # A49
         self._context.num_tickets = 0  # A49
         self._context.sni_callback = self._on_server_name
+        self._context.sslobject_class = _AlertingObject
         self._server_names: weakref.WeakKeyDictionary[ssl.SSLObject, str] = weakref.WeakKeyDictionary()
         self._servers: list[asyncio.Server] = []
         self._connections: set[Front] = set()
+        self._closing = False
         self._authenticator = Authenticator(config)
 
     @property
@@ -94,6 +96,7 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Stop listening, close every connection, end the authorizers' processes."""
+        self._closing = True
         for server in self._servers:
             server.close()
         connections = list(self._connections)
@@ -103,13 +106,14 @@ class Gateway:
             async with asyncio.timeout(_CLOSE_LIMIT):
                 for connection in connections:
                     await connection.closed.wait()
+                # From Python 3.12 on it waits for clients in their TLS handshake too.
+                for server in self._servers:
+                    await server.wait_closed()
         except TimeoutError:
             for connection in list(self._connections):
                 connection.abort()
                 await connection.closed.wait()
         await self._authenticator.aclose()
-        for server in self._servers:
-            await server.wait_closed()
         self._servers.clear()
 
     async def __aenter__(self) -> Self:
@@ -144,12 +148,21 @@ class Gateway:
             server_name=self._server_name,
             decided=self._decided,
             note=_log.info,
-            alive=self._connections,
+            opened=self._opened,
+            lost=self._connections.discard,
         )
+
+    def _opened(self, connection: Front) -> None:
+        self._connections.add(connection)
+        if self._closing:
+            # It was in its handshake when the others were closed.
+            connection.abort()
 
     def _on_server_name(
         self, tls: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext
     ) -> int | None:
+        if self._closing:
+            return ssl.ALERT_DESCRIPTION_USER_CANCELLED
         if name is None:
             return None
         if name.lower() not in self._config.names:
@@ -167,6 +180,24 @@ class Gateway:
         _log.info("%s", decision.line())
         if self._on_decision is not None:
             self._on_decision(decision)
+
+
+class _AlertingObject(ssl.SSLObject):
+    """Lets a client see why its handshake failed: asyncio would close before it has written OpenSSL's alert (F14)."""
+
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as failure:
+            self._failure = failure
+            # Makes asyncio write the alert, and wait for the client to go or for the limit of the handshake.
+            raise ssl.SSLWantReadError from failure
 
 
 def _certificate_names(names: Sequence[str], host: str) -> list[str]:
