@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 
 import click
 
 from customauth.cli.exits import ExitCode
+from customauth.cli.program import program
 
 
 @click.command()
@@ -52,8 +54,11 @@ async def _demo() -> int:
             click.echo(f"   Not shown: {info.problem}")
     wrong = [cell for cell in cells if not cell.as_expected]
     click.echo(f"Done in {time.monotonic() - started:.1f} s: {len(cells) - len(wrong)} of {len(cells)} as expected.")
-    click.echo("Next: customauth gateway       then, in another terminal, a connect command that it prints")
-    click.echo("      customauth connect --help   the same against your own AWS endpoint")
+    called = shlex.join(program())
+    click.echo("Next: run a gateway, and in another terminal a connect command that it prints:")
+    click.echo(f"  {called} gateway")
+    click.echo("or the same against your own AWS endpoint:")
+    click.echo(f"  {called} connect --help")
     return ExitCode.REFUSED if wrong else ExitCode.OK
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from customauth.cli.program import program
 
 if TYPE_CHECKING:
     from customauth.gateway import Authorizer, Gateway, GatewayConfig, Sample
@@ -62,15 +61,4 @@ def _address(gateway: Gateway, config: GatewayConfig, host: str) -> list[str]:
 
 
 def _connect(*words: str) -> str:
-    return shlex.join([*_program(), "connect", *words])
-
-
-def _program() -> list[str]:
-    """Tell how this command was called: by its name where that finds it, else by its path or its module."""
-    called = Path(sys.argv[0]).absolute()
-    if called.name == "__main__.py":
-        return [sys.executable, "-m", "customauth"]
-    found = shutil.which("customauth")
-    if found is not None and called.exists() and Path(found).samefile(called):
-        return ["customauth"]
-    return [str(called)]
+    return shlex.join([*program(), "connect", *words])
