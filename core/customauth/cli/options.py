@@ -17,19 +17,35 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 VERSIONS = {version.label: version for version in (MqttVersion.V5, MqttVersion.V311)}
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def json_option(command: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
-debug_option = click.option("-d", "--debug", is_flag=True, help="Say on standard error what happens; no secrets.")
 
-timeout_option = click.option(
-    "--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="For the whole attempt."
-)
+def debug_option(command: F) -> F:
+    """Add ``--debug``; :func:`show_debug` acts on it."""
+    return click.option("-d", "--debug", is_flag=True, help="Say on standard error what happens; no secrets.")(command)
 
-port_option = click.option(
-    "--port", type=click.IntRange(1, 65535), metavar="N", help="The port, unless ENDPOINT has one.  [default: 443]"
-)
 
-ca_option = click.option("--cafile", type=click.Path(), metavar="FILE", help="Trust these CA certificates (PEM) only.")
+def timeout_option(command: F) -> F:
+    """Add ``--timeout``."""
+    return click.option(
+        "--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="For the whole attempt."
+    )(command)
+
+
+def port_option(command: F) -> F:
+    """Add ``--port``."""
+    return click.option(
+        "--port", type=click.IntRange(1, 65535), metavar="N", help="The port, unless ENDPOINT has one.  [default: 443]"
+    )(command)
+
+
+def ca_option(command: F) -> F:
+    """Add ``--cafile``."""
+    return click.option("--cafile", type=click.Path(), metavar="FILE", help="Trust these CA certificates (PEM) only.")(
+        command
+    )
 
 
 def connection_options(command: F) -> F:
