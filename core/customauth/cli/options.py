@@ -17,6 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 VERSIONS = {version.label: version for version in (MqttVersion.V5, MqttVersion.V311)}
 
+
 def json_option(command: F) -> F:
     """Add ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
