@@ -7,6 +7,7 @@ from pathlib import Path
 
 from commands import features, installed_backends, run, write_plugin
 from customauth import Feature, __version__
+from needs import needs_backend
 
 MISSING = """
 from customauth import Backend, Feature, hookimpl
@@ -54,6 +55,7 @@ def test_a_missing_library_is_listed_with_the_pip_command(tmp_path: Path) -> Non
     assert entry["features"] == [Feature.MQTT5.value]
 
 
+@needs_backend
 def test_a_broken_plugin_costs_a_line_and_not_the_command(tmp_path: Path, signed: list[str]) -> None:
     write_plugin(tmp_path, "broken", "raise RuntimeError('[/no] markup')")
     environment = {"PYTHONPATH": str(tmp_path)}

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from commands import RunningGateway, installed_backends, run, serving
+from needs import needs_backend
 from servers import closed_port
 
 WRONG = {"5": "ConnackRefused", "3.1.1": "ClosedBeforeConnack"}
 
 
+@needs_backend
 def test_it_runs_every_scenario_through_every_backend_on_both_versions() -> None:
     result = run("compare", "--rounds", "1", "--json")
     assert result.code == 0, result.stderr
@@ -29,6 +31,7 @@ def test_it_runs_every_scenario_through_every_backend_on_both_versions() -> None
         assert len(cell["milliseconds"]) == 1
 
 
+@needs_backend
 def test_the_table_has_outcome_error_reason_and_time() -> None:
     lines = run("compare", "--rounds", "1").stdout.splitlines()
     heading = next(line for line in lines if line.split()[:1] == ["scenario"])
@@ -46,6 +49,7 @@ def test_markdown_is_one_table(backend_name: str) -> None:
     assert all(f"| {backend_name} |" in line for line in lines[2:])
 
 
+@needs_backend
 def test_stored_results_are_merged_without_running_anything(tmp_path: Path) -> None:
     document = run("compare", "--rounds", "1", "--json").json()
     for version in ("3.11", "3.12"):
@@ -77,6 +81,7 @@ def test_what_cannot_be_merged_is_a_usage_error(tmp_path: Path, content: str) ->
     assert "Traceback" not in result.stderr
 
 
+@needs_backend
 def test_a_given_endpoint_is_compared_with_given_credentials(sample: RunningGateway, signed: list[str]) -> None:
     words = ["compare", "--rounds", "1", "--json", *signed[1:]]
     assert run(*words).code == 0
@@ -86,6 +91,7 @@ def test_a_given_endpoint_is_compared_with_given_credentials(sample: RunningGate
     assert (good["as_expected"], good["error"]) == (False, "ConnackRefused")
 
 
+@needs_backend
 def test_without_a_token_the_wrong_signature_is_not_run(sample: RunningGateway) -> None:
     words = ["--authorizer", "unsigned-sample", "--username", "alice", "--password", "wonderland"]
     result = run("compare", "--rounds", "1", "--json", *words, *sample.where())
@@ -94,6 +100,7 @@ def test_without_a_token_the_wrong_signature_is_not_run(sample: RunningGateway) 
     assert ended == {("good", "connected"), ("wrong-signature", "not run")}
 
 
+@needs_backend
 def test_an_endpoint_that_is_not_there_is_told_cell_by_cell() -> None:
     with serving(closed_port()) as endpoint:
         result = run("compare", "--rounds", "1", "--json", str(endpoint))
@@ -101,6 +108,7 @@ def test_an_endpoint_that_is_not_there_is_told_cell_by_cell() -> None:
     assert {cell["error"] for cell in result.json()["cells"] if cell["scenario"] == "good"} == {"ConnectionRefused"}
 
 
+@needs_backend
 @pytest.mark.parametrize(
     ("words", "code", "last"),
     [
@@ -119,11 +127,13 @@ def test_what_cannot_be_compared_ends_with_the_mend(words: list[str], code: int,
     assert last in result.last
 
 
+@needs_backend
 def test_credentials_in_the_environment_do_not_disturb_the_local_gateway() -> None:
     result = run("compare", "--rounds", "1", "--json", env={"CUSTOMAUTH_TOKEN": "for something else"})
     assert result.code == 0, result.stderr
 
 
+@needs_backend
 def test_the_demo_shows_every_backend_and_ends_with_what_to_type_next(tmp_path: Path) -> None:
     result = run("demo", cwd=tmp_path)
     assert result.code == 0, result.stderr

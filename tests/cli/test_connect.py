@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from commands import RunningGateway, features, installed_backends, run, serving
 from customauth import Feature, __version__
+from needs import needs_backend
 from recorder import Recorder
 from servers import Refuse, scripted_server
 
@@ -43,6 +44,7 @@ def _signature(recorder: Recorder) -> str:
     return run("sign", "--key", recorder.private_key, "--token", "tok-1").stdout.strip()
 
 
+@needs_backend
 @pytest.mark.parametrize(
     "names",
     [
@@ -63,6 +65,7 @@ def test_the_words_of_the_ancestor_and_of_the_aws_cli_mean_the_same(recorder: Re
     assert event["protocolData"]["mqtt"]["password"] == base64.b64encode(b"pass").decode()
 
 
+@needs_backend
 def test_a_percent_encoded_signature_is_taken_too(recorder: Recorder) -> None:
     encoded = run("sign", "--key", recorder.private_key, "--token", "tok-1", "--encoded").stdout.strip()
     words = ["--authorizer", "signed", "--token-key-name", "token", "--token", "tok-1", "--token-signature", encoded]
@@ -77,6 +80,7 @@ def _jwt(key: rsa.RSAPrivateKey) -> str:
     return f"{token}.{encoded(key.sign(token.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
 
+@needs_backend
 def test_a_jwt_is_a_signed_token(recorder: Recorder, tmp_path: Path) -> None:
     key = serialization.load_pem_private_key(recorder.private_key.read_bytes(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
@@ -99,6 +103,7 @@ def test_an_encrypted_key_signs_with_its_passphrase(tmp_path: Path) -> None:
     assert "passphrase" in missing.last
 
 
+@needs_backend
 def test_the_port_is_in_the_endpoint_or_in_its_option(signed: list[str], sample: RunningGateway) -> None:
     *words, endpoint = signed
     host = endpoint.rpartition(":")[0]
@@ -120,6 +125,7 @@ def test_an_address_is_dialled_in_place_of_the_endpoints_name(
         assert f"backend {backend_name} cannot do address" in result.last
 
 
+@needs_backend
 def test_without_a_client_id_it_is_a_new_uuid_each_time(signed: list[str]) -> None:
     seen = {uuid.UUID(run(*signed, "--json").json()["client_id"]).version for _ in range(2)}
     ids = {run(*signed, "--json").json()["client_id"] for _ in range(2)}
@@ -173,6 +179,7 @@ def test_json_tells_of_credentials_that_cannot_work() -> None:
     assert result.json()["error"] == "CredentialError"
 
 
+@needs_backend
 def test_a_failure_gives_the_cause_and_last_the_next_step(signed: list[str]) -> None:
     result = run(*signed, "--authorizer", "nobody")
     assert result.stdout.splitlines()[1:] == ["Attempting to connect!", "Connection attempt failed!"]
@@ -200,5 +207,6 @@ def test_a_servers_words_cannot_move_the_cursor_or_break_the_line(backend_name: 
             assert "Traceback" not in result.stderr
 
 
+@needs_backend
 def test_the_first_backend_installed_is_the_default(signed: list[str]) -> None:
     assert run(*signed, "--json").json()["backend"] == installed_backends()[0]

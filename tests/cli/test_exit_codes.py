@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands import RunningGateway, run, serving, start, write_plugin
+from needs import needs_backend
 from servers import (
     CloseAfterConnect,
     NeverAnswer,
@@ -65,6 +66,7 @@ def test_1_an_error_that_nobody_foresaw(tmp_path: Path) -> None:
     assert "report" in result.last
 
 
+@needs_backend
 @pytest.mark.parametrize(
     ("words", "mend"),
     [

@@ -12,10 +12,12 @@ import pytest
 
 from commands import RunningGateway, features, gateway, installed_backends, run, run_line, serving
 from customauth import Feature
+from needs import needs_backend
 from recorder import Recorder
 from servers import silent_server
 
 
+@needs_backend
 def test_every_printed_command_connects_word_for_word(sample: RunningGateway, tmp_path: Path) -> None:
     assert len(sample.commands) == len(installed_backends()) + 1
     for line in sample.commands:
@@ -27,6 +29,7 @@ def test_a_signed_command_is_printed_for_each_backend(sample: RunningGateway, ba
     assert [line for line in sample.commands if f" --backend {backend_name} " in line and " --sign-with " in line]
 
 
+@needs_backend
 def test_called_by_its_name_it_prints_its_name(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("customauth")
     with gateway(tmp_path, program=(str(script),)) as running:
@@ -35,6 +38,7 @@ def test_called_by_its_name_it_prints_its_name(tmp_path: Path) -> None:
             assert run_line(f"PATH={shlex.quote(str(script.parent))}:$PATH; {line}", tmp_path).code == 0
 
 
+@needs_backend
 def test_each_decision_is_a_line_with_its_reason(tmp_path: Path, signed: list[str], sample: RunningGateway) -> None:
     with gateway(tmp_path) as running:
         words = ["connect", "--username", "alice", "--password", "wonderland", *running.where("-i", "device-1")]
@@ -61,6 +65,7 @@ def test_a_signal_ends_it_with_clients_connected(tmp_path: Path) -> None:
         assert running.stop(signal.SIGTERM) == 0
 
 
+@needs_backend
 def test_a_second_start_keeps_what_was_made_and_changed(tmp_path: Path) -> None:
     folder = tmp_path / "customauth-gateway"
     with gateway(tmp_path) as running:
@@ -75,6 +80,7 @@ def test_a_second_start_keeps_what_was_made_and_changed(tmp_path: Path) -> None:
     assert {name: (folder / name).read_bytes() for name in kept} == kept
 
 
+@needs_backend
 def test_a_configuration_of_ones_own_is_served(recorder: Recorder, tmp_path: Path) -> None:
     signed, unsigned = recorder.running.commands
     assert " --token-key-name token --token-file TOKEN --sign-with PRIVATE.pem " in signed
@@ -85,6 +91,7 @@ def test_a_configuration_of_ones_own_is_served(recorder: Recorder, tmp_path: Pat
     assert recorder.event()["token"] == "tok-1"
 
 
+@needs_backend
 def test_a_name_that_leads_elsewhere_is_printed_with_the_address_to_dial(recorder: Recorder, tmp_path: Path) -> None:
     source = recorder.running.folder
     for name in ("recorder.py", "public.pem"):
@@ -97,12 +104,14 @@ def test_a_name_that_leads_elsewhere_is_printed_with_the_address_to_dial(recorde
         assert run_line(running.commands[1], tmp_path).code == (0 if dials else 3)
 
 
+@needs_backend
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - for a moment, on a free port
 def test_the_printed_commands_work_on_any_local_address(tmp_path: Path, host: str) -> None:
     with gateway(tmp_path, "--host", host) as running:
         assert run_line(running.commands[0], tmp_path).code == 0
 
 
+@needs_backend
 def test_the_ca_can_be_kept_elsewhere(tmp_path: Path) -> None:
     with gateway(tmp_path, "--ca-dir", "elsewhere") as running:
         assert running.ca_file == tmp_path / "elsewhere" / "ca.pem"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands import COMMAND, Result, RunningGateway, quoted, run, run_line
+from needs import needs_backend
 from recorder import Recorder, recording_gateway
 
 BINARY = bytes(range(1, 256)) + b"\r"
@@ -36,6 +37,7 @@ def test_a_binary_password_reaches_the_function_unchanged(
     assert _password(recorder) == b"\0" + BINARY
 
 
+@needs_backend
 def test_every_way_to_give_a_password_gives_the_same(recorder: Recorder, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_bytes(BINARY)
@@ -52,6 +54,7 @@ def test_every_way_to_give_a_password_gives_the_same(recorder: Recorder, tmp_pat
         assert _password(recorder) == BINARY
 
 
+@needs_backend
 @pytest.mark.parametrize("literal", ["-", "@file", "$HOME", "", "é"])
 def test_a_value_on_the_command_line_is_literal(recorder: Recorder, literal: str) -> None:
     result = run(*_unsigned(recorder), "--password", literal, stdin=b"not this")
@@ -59,6 +62,7 @@ def test_a_value_on_the_command_line_is_literal(recorder: Recorder, literal: str
     assert _password(recorder) == literal.encode()
 
 
+@needs_backend
 @pytest.mark.parametrize(
     ("content", "password"),
     [
@@ -75,12 +79,14 @@ def test_one_line_end_at_the_end_of_a_file_is_dropped(recorder: Recorder, conten
     assert _password(recorder) == password
 
 
+@needs_backend
 def test_an_option_overrules_the_environment(recorder: Recorder) -> None:
     result = run(*_unsigned(recorder), "--password", "option", env={"CUSTOMAUTH_PASSWORD": "environment"})
     assert result.code == 0
     assert _password(recorder) == b"option"
 
 
+@needs_backend
 def test_an_empty_variable_counts_as_unset(recorder: Recorder) -> None:
     names = ("PASSWORD", "TOKEN", "TOKEN_SIGNATURE", "JWT", "PASSPHRASE")
     result = run(*_unsigned(recorder), env={f"CUSTOMAUTH_{name}": "" for name in names})
@@ -88,6 +94,7 @@ def test_an_empty_variable_counts_as_unset(recorder: Recorder) -> None:
     assert "password" not in recorder.event()["protocolData"]["mqtt"]
 
 
+@needs_backend
 @pytest.mark.parametrize(
     "names",
     [
@@ -103,6 +110,7 @@ def test_token_and_signature_come_from_the_environment(recorder: Recorder, names
     assert recorder.event()["token"] == "tok-env"
 
 
+@needs_backend
 def test_what_is_given_on_the_command_line_leaves_the_environment_alone(recorder: Recorder) -> None:
     words = ["connect", "--authorizer", "signed", "--token-key-name", "token", *recorder.running.where()]
     others = {"CUSTOMAUTH_TOKEN_SIGNATURE": "stale", "CUSTOMAUTH_JWT": "stale", "CUSTOMAUTH_TOKEN": "stale"}
@@ -243,6 +251,7 @@ def test_comparing_shows_no_secret(
     assert _shown(result.stdout + result.stderr, by_signature[-1]) == []
 
 
+@needs_backend
 def test_no_other_command_shows_a_secret(
     secretive: Recorder, by_signature: list[str], by_key: list[str], tmp_path: Path
 ) -> None:
@@ -272,6 +281,7 @@ def test_sign_shows_the_signature_alone(secretive: Recorder) -> None:
     assert _shown(result.stdout + result.stderr) == []
 
 
+@needs_backend
 def test_the_gateway_shows_no_secret(by_signature: list[str], tmp_path: Path) -> None:
     """Its function prints the whole event, as functions do."""
     with recording_gateway(tmp_path) as recorder:
@@ -285,6 +295,7 @@ def test_the_gateway_shows_no_secret(by_signature: list[str], tmp_path: Path) ->
     assert _shown(running.output(), signature) == []
 
 
+@needs_backend
 def test_the_samples_password_is_what_its_printed_command_says(sample: RunningGateway) -> None:
     words = ["connect", "--authorizer", "unsigned-sample", "--username", "alice", *sample.where()]
     assert run(*words, "--password", "looking-glass").code == 7

@@ -12,6 +12,7 @@ from typing import IO
 import pytest
 
 from commands import COMMAND, RunningGateway, run, start
+from needs import needs_backend
 
 UNREAD = 141
 
@@ -26,6 +27,7 @@ def _unread_pipe() -> Iterator[int]:
         os.close(write)
 
 
+@needs_backend
 @pytest.mark.parametrize(
     "words",
     [
@@ -58,6 +60,7 @@ def test_closed_pipes_on_both_outputs_end_it_too() -> None:
     assert made.returncode == UNREAD
 
 
+@needs_backend
 def test_the_gateway_ends_when_nobody_reads_its_decisions_any_more(tmp_path: Path) -> None:
     stderr_file = tmp_path / "stderr"
     with (

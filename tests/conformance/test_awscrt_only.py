@@ -23,6 +23,9 @@ from customauth import (
     mqtt,
 )
 from customauth_awscrt import AwscrtBackend
+from needs import needs
+
+pytestmark = needs("awsiotsdk")
 
 BACKEND = AwscrtBackend()
 

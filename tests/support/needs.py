@@ -3,6 +3,7 @@
 ::
 
     needs("awsiotsdk") -> a mark that skips, with the pip command, only where that distribution is not installed
+    needs_backend      -> a mark that skips where no MQTT library at all is installed
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from importlib import metadata
 
 import pytest
+
+from customauth import PluginManager
 
 
 def needs(distribution: str) -> pytest.MarkDecorator:
@@ -20,3 +23,9 @@ def needs(distribution: str) -> pytest.MarkDecorator:
     except metadata.PackageNotFoundError:
         missing = True
     return pytest.mark.skipif(missing, reason=f"{distribution} is not installed; run: pip install {distribution}")
+
+
+needs_backend = pytest.mark.skipif(
+    all(info.problem for info in PluginManager().describe()),
+    reason='no MQTT library is installed; run: pip install "customauth[paho]"',
+)
