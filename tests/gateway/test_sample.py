@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ def test_the_sample_is_a_configuration_that_loads_and_keys_that_fit(tmp_path: Pa
     signature = sign("token", sample.private_key_file.read_bytes())
     assert verify("token", signature, sample.public_key_file.read_bytes())
     assert sample.private_key_file.stat().st_mode & 0o077 == 0
+
+
+def test_its_private_keys_are_not_committed_by_accident(tmp_path: Path) -> None:
+    write_sample(tmp_path)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    status = subprocess.run(
+        ["git", "-C", tmp_path, "status", "--porcelain"], capture_output=True, text=True, check=True
+    )
+    assert status.stdout == ""
 
 
 def test_what_is_there_already_stays_as_it_is(tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def write_sample(folder: Path) -> Sample:
         if sample.public_key_file.exists():
             raise ValueError(f"{sample.public_key_file} has lost its private key; remove it or use another folder")
         write_private(sample.private_key_file, generate_key_pair().private_pem)
+        # The folder may stand in somebody's checkout, and holds private keys.
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     if not sample.public_key_file.exists():
         sample.public_key_file.write_bytes(public_key_of(sample.private_key_file.read_bytes()))
     for file, content in ((sample.function_file, _FUNCTION), (sample.config_file, _CONFIG)):
