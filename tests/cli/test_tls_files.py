@@ -13,7 +13,11 @@ CUT_OFF = authority().ca_pem[:200] + b"\n-----END CERTIFICATE-----\n"
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-@pytest.mark.parametrize("content", [b"", b"\n", b"not PEM", b"\xff\xfe", CUT_OFF])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"not PEM", b"\xff\xfe", CUT_OFF],
+    ids=["empty", "blank", "text", "bytes", "cut-off"],
+)
 def test_a_ca_file_without_a_certificate_is_refused(
     tmp_path: Path, backend_name: str, version: str, content: bytes
 ) -> None:
