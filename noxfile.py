@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import tomllib
@@ -75,11 +76,18 @@ def wheel(session: nox.Session) -> None:
 def compare(session: nox.Session, backend: str) -> None:
     """Run the comparison in one cell, backend × Python; the tables are joined when the last cell is done."""
     session.install("--editable", f".[{backend}]")
-    CELLS.mkdir(parents=True, exist_ok=True)
-    cell = CELLS / f"{session.python}-{backend}.json"
+    cell = _cells_of_this_run() / f"{session.python}-{backend}.json"
     with cell.open("w") as stream:
         session.run("customauth", "compare", "--json", *session.posargs, stdout=stream)
     session.notify("compare-table")
+
+
+@functools.cache
+def _cells_of_this_run() -> Path:
+    """Empty the folder of earlier runs' cells, once; a joined table must not mix them."""
+    shutil.rmtree(CELLS, ignore_errors=True)
+    CELLS.mkdir(parents=True)
+    return CELLS
 
 
 @nox.session(name="compare-table", default=False)
