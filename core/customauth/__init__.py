@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from customauth.credentials import SignedToken as SignedToken
     from customauth.endpoint import Endpoint as Endpoint
     from customauth.errors import BackendError as BackendError
+    from customauth.errors import BackendFault as BackendFault
     from customauth.errors import BackendNotInstalled as BackendNotInstalled
     from customauth.errors import ClosedBeforeConnack as ClosedBeforeConnack
     from customauth.errors import ConnackRefused as ConnackRefused
@@ -54,6 +55,7 @@ _HOMES = {
     "endpoint": ("Endpoint",),
     "errors": (
         "BackendError",
+        "BackendFault",
         "BackendNotInstalled",
         "ClosedBeforeConnack",
         "ConnackRefused",
@@ -82,6 +84,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Backend",
     "BackendError",
+    "BackendFault",
     "BackendInfo",
     "BackendNotInstalled",
     "ClosedBeforeConnack",

@@ -42,7 +42,9 @@ def plain_signature(signature: str) -> str:
     if len(signature) % 4:
         raise CredentialError("the signature is cut off or lacks its = padding; copy it whole, the = included")
     if len(signature) > MAX_SIGNATURE_LENGTH:
-        raise CredentialError(f"the signature is longer than {MAX_SIGNATURE_LENGTH} characters (A21)")
+        raise CredentialError(
+            f"the signature is longer than {MAX_SIGNATURE_LENGTH} characters (A21); give the signature alone"
+        )
     try:
         size = len(base64.b64decode(signature, validate=True))
     except binascii.Error:
@@ -89,7 +91,7 @@ def password_bytes(password: str | bytes | None) -> bytes | None:
         check_text("the password", password)
         password = password.encode()
     if password is not None and len(password) > MAX_PASSWORD_BYTES:
-        raise CredentialError(f"the password is longer than {MAX_PASSWORD_BYTES} bytes (A21)")
+        raise CredentialError(f"the password is longer than {MAX_PASSWORD_BYTES} bytes (A21); choose a shorter one")
     return password
 
 
@@ -97,7 +99,7 @@ def check_text(what: str, text: str) -> None:
     """Refuse a text that UTF-8 cannot carry."""
     # Looked for, not tried: the UnicodeEncodeError in the error's context would hold the text.
     if _LONE_SURROGATE.search(text):
-        raise CredentialError(f"{what} holds a lone surrogate and cannot be sent as UTF-8")
+        raise CredentialError(f"{what} is not valid Unicode (a lone surrogate); give it as UTF-8")
 
 
 def decoded(what: str, text: str) -> str:

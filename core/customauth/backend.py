@@ -27,7 +27,7 @@ import enum
 from types import TracebackType
 from typing import ClassVar, Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from customauth import mqtt
 from customauth.credentials import CustomAuth
@@ -78,7 +78,7 @@ class ConnectRequest:
     endpoint: Endpoint
     credentials: CustomAuth
     client_id: str
-    version: MqttVersion = MqttVersion.V5
+    version: MqttVersion = field(default=MqttVersion.V5, converter=MqttVersion)
     keep_alive: int = 60
     clean_start: bool = True
     timeout: float = 10.0

@@ -12,7 +12,15 @@ from typing import TypeAlias
 from customauth.backend import Backend, Connection, ConnectRequest
 from customauth.credentials import CustomAuth
 from customauth.endpoint import Endpoint
-from customauth.errors import ConnectError, ConnectTimeout, Stage
+from customauth.errors import (
+    BackendFault,
+    ClosedBeforeConnack,
+    ConnackRefused,
+    ConnectError,
+    ConnectTimeout,
+    CustomAuthError,
+    Stage,
+)
 from customauth.mqtt.protocol import MqttVersion
 from customauth.plugins import PluginManager, default_manager
 
@@ -87,7 +95,7 @@ async def attempt(request: ConnectRequest, backend: Backend, plugins: PluginMana
     try:
         connection = await _bounded(request, backend)
     except ConnectError as error:
-        error.backend, error.endpoint = backend.name, str(request.endpoint)
+        _complete(error, request, backend)
         _log.debug("failed at %s: %s", error.stage.value, error)
         plugins.tell("customauth_connect_failed", request=request, error=error)
         raise
@@ -96,16 +104,29 @@ async def attempt(request: ConnectRequest, backend: Backend, plugins: PluginMana
     return connection
 
 
+def _complete(error: ConnectError, request: ConnectRequest, backend: Backend) -> None:
+    """Add to a failure what only the whole attempt knows: where it happened, and what that means for the next step."""
+    error.backend, error.endpoint = backend.name, str(request.endpoint)
+    if isinstance(error, ClosedBeforeConnack) and request.version is MqttVersion.V5:
+        # A refused MQTT 5 client gets a CONNACK (F1), so this is something else, and may pass.
+        error.retryable = True
+        error.hint = "the peer went away, and AWS would have said why: check endpoint and port, then try again"
+    if isinstance(error, ClosedBeforeConnack | ConnackRefused) and request.endpoint.is_address():
+        error.hint = "connect by name and give the address with --address: without SNI nobody is authenticated (A47)"
+
+
 async def _bounded(request: ConnectRequest, backend: Backend) -> Connection:
-    """Cut off a backend that does not keep its own deadline."""
+    """Cut off a backend that does not keep its own deadline, and name one that breaks the contract."""
     limit = asyncio.timeout(request.timeout + _GRACE)
     try:
         async with limit:
             return await backend.connect(request)
-    except TimeoutError as error:
-        if isinstance(error, ConnectTimeout) or not limit.expired():
-            raise
-        raise ConnectTimeout(request.timeout, Stage.CONNACK) from error
+    except CustomAuthError:
+        raise
+    except Exception as error:
+        if isinstance(error, TimeoutError) and limit.expired():
+            raise ConnectTimeout(request.timeout, Stage.CONNACK) from error
+        raise BackendFault(f"backend {backend.name} failed with {type(error).__name__}") from error
 
 
 async def _resolve(source: CredentialsSource) -> CustomAuth:

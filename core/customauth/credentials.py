@@ -167,7 +167,7 @@ class CustomAuth:
         """
         segments = jwt.strip().split(".")
         if len(segments) != 3 or not all(_BASE64URL.fullmatch(segment) for segment in segments):
-            raise CredentialError("not a compact JWT: three base64url segments joined by dots are wanted")
+            raise CredentialError("not a compact JWT; give three base64url segments joined by dots")
         header, claims, signature = segments
         if _jwt_algorithm(header) != "RS256":
             raise CredentialError("the JWT is not signed with RS256; AWS verifies RSA-SHA256 only (B17)")
@@ -257,5 +257,5 @@ def _jwt_algorithm(header: str) -> object:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise CredentialError("not a JWT: its first segment is not a JSON object")
+        raise CredentialError("not a JWT: its first segment is not a JSON object; give the token whole")
     return fields.get("alg")

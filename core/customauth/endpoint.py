@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from attrs import field, frozen
@@ -70,6 +71,14 @@ class Endpoint:
     def dial_target(self) -> tuple[str, int]:
         """Return the host and port that the TCP connection is made to."""
         return self.address or self.host, self.address_port or self.port
+
+    def is_address(self) -> bool:
+        """Say whether ``host`` is an IP address, with which no SNI can be sent (A47)."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -15,12 +15,14 @@
         │   ├── NameNotResolved
         │   ├── ConnectionRefused
         │   └── TlsFailed
+        ├── BackendFault                 the backend broke the contract: a fault of the plug-in
         ├── ClosedBeforeConnack          what AWS does to a refused MQTT 3.1.1 client (F3)
         ├── ConnackRefused               the CONNACK carried a refusal (F1)
         └── ConnectTimeout (TimeoutError)
 
 The cause that the MQTT library or the operating system gave is always in ``__cause__``. No message holds a password,
-token or signature. ``hint`` is the next step for the person who reads the error.
+token or signature. ``hint`` is the next step for the person who reads the error; where nothing was dialled the message
+itself ends in it.
 """
 
 from __future__ import annotations
@@ -157,13 +159,23 @@ class TlsFailed(DialError):
         self.reason = reason
 
 
+class BackendFault(ConnectError):
+    """The backend raised what the contract does not know. Its own exception is in ``__cause__``.
+
+    The message names the kind of that exception only: its text is a stranger's and may hold a secret.
+    """
+
+    default_retryable = False
+    hint = "choose another backend, and report this to the plug-in's authors"
+
+
 class ClosedBeforeConnack(ConnectError):
     """The peer closed the connection after CONNECT and before a CONNACK: how AWS refuses MQTT 3.1.1 (F3)."""
 
     default_retryable = False
     hint = (
-        "AWS refuses an MQTT 3.1.1 client without a word: connect once with --protocol 5, which gives the reason, "
-        "and check authorizer name, token key name, signature and policy"
+        "AWS refuses an MQTT 3.1.1 client without a word: connect once with --protocol 5, which says more, "
+        "and check authorizer name, user name and password or token and signature, and the policy for this client id"
     )
 
     def __init__(self, message: str = "closed by the peer before a CONNACK") -> None:
@@ -203,16 +215,17 @@ _CONNACK_NAMES_5 = {
 }
 
 _AUTHORIZATION_HINT = (
-    "check authorizer name and status, token key name, that the signature is of exactly this token, "
-    "and that the returned policy allows iot:Connect for this client id"
+    "check the authorizer's name and status, what its function expects (user name and password, or token key name, "
+    "token and signature), and that its policy allows iot:Connect for this client id; its log says which: CloudWatch "
+    "on AWS, the DENY line of the local gateway"
 )
 
 _CONNACK_HINTS = {
-    2: "choose a client id of 1 to 128 bytes that does not start with $",
+    2: "choose another client id, of 1 to 128 bytes",
     4: _AUTHORIZATION_HINT,
     5: _AUTHORIZATION_HINT,
     0x84: "connect with the other protocol version: --protocol 3.1.1",
-    0x85: "choose a client id of 1 to 128 bytes that does not start with $",
+    0x85: "choose another client id, of 1 to 128 bytes",
     0x86: _AUTHORIZATION_HINT,
     0x87: _AUTHORIZATION_HINT,
     0x97: "wait a second before the next attempt: AWS takes one CONNECT per second per client id",

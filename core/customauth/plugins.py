@@ -115,7 +115,7 @@ class PluginManager:
         able = [info.name for info in self.describe() if needed <= info.features]
         raise UnsupportedFeature(
             f"backend {backend.name} cannot do {', '.join(sorted(feature.value for feature in missing))}; "
-            + (f"backends that can: {', '.join(able)}" if able else "no backend here can")
+            + (f"backends that can: {', '.join(able)}" if able else "no backend here can; do without")
         )
 
     def tell(self, hook: str, **event: object) -> None:
@@ -150,13 +150,15 @@ class PluginManager:
             plugin = points[0].load()
             backends = self._add(plugin)
         except Exception as error:  # a stranger's module may raise anything
-            problem = f"backend {name!r} of {_origin(points[0])} cannot be loaded: {_line(error)}"
+            problem = f"backend {name!r} of {_origin(points[0])} cannot be loaded: {_line(error)}; mend or uninstall it"
             raise PluginLoadError(problem) from error
         faults = [fault for fault in map(_fault, backends) if fault]
         if faults or [backend.name for backend in backends] != [name]:
             self._pluggy.unregister(plugin)
             brought = faults[0] if faults else f"brings {[backend.name for backend in backends] or 'none'}"
-            raise PluginLoadError(f"{_origin(points[0])} should bring one backend named {name!r}, but {brought}")
+            raise PluginLoadError(
+                f"{_origin(points[0])} should bring one backend named {name!r}, but {brought}; mend or uninstall it"
+            )
         self._loaded[name] = backends[0]
         return backends[0]
 

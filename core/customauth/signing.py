@@ -109,7 +109,9 @@ def load_public_key(public_pem: bytes) -> _PublicKey:
     try:
         key = serialization.load_pem_public_key(public_pem)
     except ValueError:
-        raise CredentialError("this is not a PEM public key (-----BEGIN PUBLIC KEY-----)") from None
+        raise CredentialError(
+            "this is not a PEM public key; give one that begins with -----BEGIN PUBLIC KEY-----"
+        ) from None
     except UnsupportedAlgorithm:
         raise CredentialError(_NOT_RSA) from None
     if not isinstance(key, rsa.RSAPublicKey):
@@ -135,14 +137,17 @@ def _private_key(private_pem: bytes, passphrase: bytes | None) -> _PrivateKey:
     try:
         key = serialization.load_pem_private_key(private_pem, passphrase if encrypted else None)
     except TypeError:
-        raise CredentialError("the private key is encrypted; give its passphrase") from None
+        raise CredentialError("the private key is encrypted; give its passphrase (--passphrase-file PATH)") from None
     except UnsupportedAlgorithm:
         raise CredentialError(_NOT_RSA) from None
     except ValueError:
         if encrypted:
-            raise CredentialError("the passphrase is wrong or the key is damaged") from None
+            raise CredentialError(
+                "the passphrase is wrong or the key is damaged; try it with: openssl pkey -noout -in KEY.pem"
+            ) from None
         raise CredentialError(
-            "this is not a PEM private key (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----)"
+            "this is not a PEM private key; give one that begins with -----BEGIN PRIVATE KEY----- or "
+            "-----BEGIN RSA PRIVATE KEY-----"
         ) from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise CredentialError(_NOT_RSA)

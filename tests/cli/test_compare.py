@@ -152,3 +152,31 @@ def test_the_demo_shows_every_backend_and_ends_with_what_to_type_next(tmp_path: 
     assert lines[-3].endswith(" gateway")
     assert lines[-1].endswith(" connect --help")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "mend"),
+    [
+        (["--json", "--markdown"], "give one of them"),
+        (["--merge", "x.json", "localhost:1"], "leave them out"),
+        (["--merge", "x.json", "--backend", "paho"], "leave them out"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(words: list[str], mend: str) -> None:
+    result = run("compare", *words)
+    assert result.code == 2
+    assert mend in result.last
+
+
+@needs_backend
+def test_a_backend_named_twice_is_compared_once() -> None:
+    name = installed_backends()[0]
+    result = run("compare", "--rounds", "1", "--json", "--backend", name, "--backend", name)
+    assert len(json.loads(result.stdout)["cells"]) == 4
+
+
+@needs_backend
+def test_cells_that_end_otherwise_lead_to_the_command_that_says_why() -> None:
+    result = run("compare", "--rounds", "1", "--authorizer", "x", "--backend", installed_backends()[0], "localhost:1")
+    assert result.code == 7
+    assert f"customauth connect --backend {installed_backends()[0]}" in result.last

@@ -185,7 +185,7 @@ def test_a_failure_gives_the_cause_and_last_the_next_step(signed: list[str]) -> 
     assert result.stdout.splitlines()[1:] == ["Attempting to connect!", "Connection attempt failed!"]
     cause, next_step = result.stderr.splitlines()
     assert cause.startswith("cause: ConnackRefused: refused with CONNACK 0x87 (not authorized)")
-    assert next_step.startswith("next: check authorizer name and status")
+    assert next_step.startswith("next: check the authorizer's name and status")
 
 
 def test_debug_tells_what_happens_on_standard_error(signed: list[str], backend_name: str) -> None:

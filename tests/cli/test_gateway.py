@@ -52,6 +52,32 @@ def test_each_decision_is_a_line_with_its_reason(tmp_path: Path, signed: list[st
     assert running.lines[-1] == "Gateway stopped."
 
 
+_RAISING = """
+def handler(event, context):
+    print("asked \\x1b[2J by", event["protocolData"]["mqtt"]["clientId"])
+    raise RuntimeError("its own words")
+"""
+
+
+@needs_backend
+@pytest.mark.parametrize("options", [(), ("--debug",), ("--show-function-output",)], ids=str)
+def test_what_a_function_prints_is_shown_where_it_is_asked_for(tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "function.py").write_text(_RAISING)
+    (tmp_path / "gateway.toml").write_text(AUTHORIZER + 'function = "function.py:handler"\n')
+    with gateway(tmp_path, "--config", "gateway.toml", *options) as running:
+        assert run("connect", "--authorizer", "a", *running.where("-i", "device-1")).code == 7
+    *shown, denied = [line.partition(" ")[2] for line in running.lines[running.lines.index("Decisions:") + 1 : -1]]
+    assert denied.startswith("DENY ")
+    assert denied.endswith("; fix: mend the function; `customauth gateway --show-function-output` shows its output")
+    if "--show-function-output" in options:
+        assert shown[:2] == [r"a | asked \x1b[2J by device-1", "a | Traceback (most recent call last):"]
+        assert shown[-1] == "a | RuntimeError: its own words"
+        assert all(line.startswith("a | ") for line in shown)
+    else:
+        assert "its own words" not in running.output()
+        assert shown == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_0(tmp_path: Path, number: signal.Signals) -> None:
     with gateway(tmp_path) as running:

@@ -16,6 +16,7 @@ import servers
 from customauth import (
     Backend,
     ClosedBeforeConnack,
+    ConnackRefused,
     ConnectError,
     CredentialError,
     CustomAuth,
@@ -158,6 +159,28 @@ def test_an_address_is_dialled_in_place_of_the_name_or_refused(backend_name: str
 
     expected = ["other.example"] if Feature.ADDRESS in _backend(backend_name).features else []
     assert [peer.sni for peer in asyncio.run(scenario())] == expected
+
+
+@pytest.mark.fact("A47")
+def test_a_refusal_at_an_address_says_to_connect_by_name(backend_name: str) -> None:
+    async def scenario() -> str:
+        async with servers.scripted_server(servers.Refuse(0x87)) as server:
+            with pytest.raises(ConnackRefused) as caught:
+                await connect(evolve(server.endpoint, host="127.0.0.1"), CustomAuth(username="u"), backend=backend_name)
+            return caught.value.hint
+
+    assert "--address" in asyncio.run(scenario())
+
+
+def test_only_a_silent_end_on_mqtt_311_is_taken_for_a_refusal(backend_name: str) -> None:
+    async def scenario(version: MqttVersion) -> str:
+        async with servers.scripted_server(servers.CloseAfterConnect()) as server:
+            with pytest.raises(ClosedBeforeConnack) as caught:
+                await connect(server.endpoint, CustomAuth(username="u"), backend=backend_name, version=version)
+            return caught.value.hint
+
+    assert "3.1.1" in asyncio.run(scenario(MqttVersion.V311))
+    assert "3.1.1" not in asyncio.run(scenario(MqttVersion.V5))
 
 
 @VERSIONS

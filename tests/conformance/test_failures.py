@@ -118,12 +118,17 @@ FAULTS = {
         details=_tls(TlsReason.ALPN_REFUSED),
         timeout=10.0,
     ),
-    "closed-before-connack": Fault(
-        server=_scripted(servers.CloseAfterConnect()),
-        error=ClosedBeforeConnack,
-        stage=Stage.CONNACK,
-        details={"retryable": False},
-    ),
+    **{
+        f"closed-before-connack-{version.label}": Fault(
+            server=_scripted(servers.CloseAfterConnect()),
+            error=ClosedBeforeConnack,
+            stage=Stage.CONNACK,
+            # A refused MQTT 5 client is told so (F1); one that is not may be luckier next time.
+            details={"retryable": version is MqttVersion.V5},
+            versions=(version,),
+        )
+        for version in MqttVersion
+    },
     "connack-never-sent": Fault(
         server=_scripted(servers.NeverAnswer()), error=ConnectTimeout, stage=Stage.CONNACK, timeout=1.0
     ),

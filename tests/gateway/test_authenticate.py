@@ -384,3 +384,99 @@ def handler(event, context):
     refusal = decide(connect(username, password="pass-wörd".encode()), function=source)
     assert isinstance(refusal, Refusal)
     assert not [secret for secret in secrets if secret in refusal.why or secret in refusal.fix], refusal
+
+
+@pytest.mark.parametrize("member", ["token", "password"])
+def test_a_secret_that_is_returned_as_the_principal_is_masked(
+    member: str, keys: Keys, start_gateway: StartGateway
+) -> None:
+    expression = {
+        "token": 'event["token"]',
+        "password": 'base64.b64decode(event["protocolData"]["mqtt"]["password"]).decode()',
+    }
+    function = f"""
+import base64
+
+def handler(event, context):
+    return {ALLOW!r} | {{"principalId": {expression[member]}}}
+"""
+
+    async def main() -> None:
+        async with start_gateway(function=function) as running, running.client() as client:
+            assert await client.connect(connect(signed(keys.old, "s3cretToken"), password=b"hunter2Password"))
+            (line,) = running.lines()
+            assert "ALLOW" in line
+            assert ", principal ***, " in line
+
+    run(main())
+
+
+# What the function prints.
+
+PRINTING = f"""
+def handler(event, context):
+    print("asked\\x1b[2J")
+    if event["protocolData"]["mqtt"]["clientId"] == "bad":
+        raise RuntimeError("its own words")
+    return {ALLOW!r}
+"""
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Callable[..., tuple[Grant | Refusal, list[tuple[str, str]]]]:
+    """Give a function that decides over one CONNECT, and returns what was shown of the function's output as well."""
+
+    def decide_once(client_id: str, *, function: str = PRINTING) -> tuple[Grant | Refusal, list[tuple[str, str]]]:
+        file = tmp_path / "authorizer.py"
+        file.write_text(function)
+        authorizer = Authorizer(name="open", active=True, file=file, handler="handler", signing_disabled=True)
+        config = GatewayConfig(authorizers={"open": authorizer}, default_authorizer="open")
+        output: list[tuple[str, str]] = []
+
+        async def main() -> Grant | Refusal:
+            authenticator = Authenticator(config, on_function_output=lambda *heard: output.append(heard))
+            packet = connect(client_id=client_id)
+            try:
+                return await authenticator.decide(
+                    Attempt(connection_id="id", client_id=client_id, server_name="localhost", connect=packet)
+                )
+            finally:
+                await authenticator.aclose()
+
+        return run(main()), output
+
+    return decide_once
+
+
+def test_what_a_function_prints_is_handed_over(
+    shown: Callable[..., tuple[Grant | Refusal, list[tuple[str, str]]]],
+) -> None:
+    outcome, output = shown("good")
+    assert isinstance(outcome, Grant)
+    assert output == [("open", "asked\x1b[2J\n")]
+
+
+def test_a_function_that_raises_hands_over_its_traceback_and_is_to_be_mended(
+    shown: Callable[..., tuple[Grant | Refusal, list[tuple[str, str]]]],
+) -> None:
+    outcome, ((name, text),) = shown("bad")
+    assert isinstance(outcome, Refusal)
+    assert "its own words" not in outcome.why
+    assert outcome.fix == "mend the function; `customauth gateway --show-function-output` shows its output"
+    assert name == "open"
+    assert text.startswith("asked\x1b[2J\nTraceback ")
+    assert text.endswith("RuntimeError: its own words\n")
+
+
+def test_a_function_that_prints_nothing_hands_nothing_over(
+    shown: Callable[..., tuple[Grant | Refusal, list[tuple[str, str]]]],
+) -> None:
+    outcome, output = shown("good", function=f"def handler(event, context):\n    return {ALLOW!r}\n")
+    assert isinstance(outcome, Grant)
+    assert output == []
+
+
+def test_a_function_that_does_not_answer_is_to_be_made_faster(decide: Decide) -> None:
+    outcome = decide(connect(), function="import time\ndef handler(event, context):\n    time.sleep(60)\n")
+    assert isinstance(outcome, Refusal)
+    assert outcome.fix == "make the function faster: it must answer within 5 s, and load within 10 s"

@@ -92,9 +92,80 @@ def test_an_unknown_server_name_gets_the_alert_unrecognized_name(
 
     with caplog.at_level(logging.INFO, logger="customauth.gateway"):
         run(main())
-    (line,) = [record.getMessage() for record in caplog.records if "SNI" in record.getMessage()]
+    (line,) = [message for message in caplog.messages if message.startswith("CLOSE")]
     assert "'wrong.example'" in line
     assert "fix: connect to localhost, other.example" in line
+
+
+def failures(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [line for line in caplog.messages if "TLS handshake failed" in line]
+
+
+async def until_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    async with asyncio.timeout(30):
+        # A log record wakes nobody.
+        while not failures(caplog):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("highest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("trusting", [True, False])
+def test_a_client_that_refuses_the_certificate_is_logged_in_one_line(
+    trusting: bool, highest: ssl.TLSVersion, start_gateway: StartGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(port: int, context: ssl.SSLContext) -> None:
+        # A blocking client: those of asyncio are gone before they have written their alert.
+        raw = socket.create_connection(("127.0.0.1", port), timeout=30)
+        with raw, pytest.raises(ssl.SSLCertVerificationError):
+            context.wrap_socket(raw, server_hostname="127.0.0.2" if trusting else "localhost")
+
+    async def main() -> str:
+        async with start_gateway() as running:
+            context = ssl.create_default_context(cafile=str(running.gateway.ca_file) if trusting else None)
+            context.maximum_version = highest
+            await asyncio.to_thread(refuse, running.gateway.port, context)
+            await until_a_failure(caplog)
+            return f"--cafile {running.gateway.ca_file}"
+
+    with caplog.at_level(logging.INFO, logger="customauth.gateway"):
+        trust = run(main())
+    (line,) = failures(caplog)
+    why = "the client refused the gateway's certificate" if trusting else "the client does not trust the gateway's CA"
+    assert line.startswith(f"CLOSE TLS handshake failed: {why} (")
+    assert f"; fix: let it trust the gateway's CA: {trust}" in line
+    assert line.endswith(", and connect to localhost") == trusting
+
+
+@pytest.mark.parametrize(
+    ("sent", "what"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP"),
+        (encode(connect(named("open")), V5), "plain text"),
+        (encode(connect(named("open"), version=V311), V311), "plain text"),
+    ],
+    ids=["HTTP", "MQTT 5", "MQTT 3.1.1"],
+)
+def test_a_client_that_does_not_speak_tls_is_logged_in_one_line(
+    sent: bytes, what: str, start_gateway: StartGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with start_gateway() as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.gateway.port)
+            writer.write(sent)
+            await until_a_failure(caplog)
+            writer.write(sent * 3)
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    with caplog.at_level(logging.INFO, logger="customauth.gateway"):
+        run(main())
+    (line,) = failures(caplog)
+    assert line.startswith(f"CLOSE TLS handshake failed: the client sent {what} (")
+    assert line.endswith("; fix: this port speaks TLS; let the client use it")
+    assert not any(record.exc_info for record in caplog.records)
 
 
 @pytest.mark.fact("A47")
@@ -115,7 +186,7 @@ def test_a_client_without_sni_is_refused_unasked(version: MqttVersion, keys: Key
         async with start_gateway() as running:
             sent = await running.outcome(connect(signed(keys.old), version=version), sni=None)
             assert len(sent) == (111 if version is V5 else 0)
-            assert "the client sent no SNI" in running.lines()[0]
+            assert ": SNI_MISUSED: the client sent no SNI" in running.lines()[0]
             assert running.events() == []
 
     run(main())
@@ -133,6 +204,7 @@ def test_with_another_alpn_than_mqtt_the_door_closes_without_a_byte(
             async with running.client(alpn=alpn) as client:
                 await client.send(OF_MQTT_31)
                 assert await client.rest() == b""
+            assert ": ALPN_MISUSED: " in running.lines()[0]
             assert 'fix: offer the ALPN protocol "mqtt"' in running.lines()[0]
             assert running.events() == []
 

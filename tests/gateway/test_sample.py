@@ -52,3 +52,20 @@ def test_a_public_key_that_lost_its_private_one_is_not_replaced(tmp_path: Path) 
     with pytest.raises(ValueError, match="lost its private key"):
         write_sample(tmp_path)
     assert sample.public_key_file.read_bytes() == public
+
+
+def test_keys_that_are_no_pair_are_refused_with_the_mend(tmp_path: Path) -> None:
+    sample = write_sample(tmp_path)
+    for content in (write_sample(tmp_path / "other").public_key_file.read_bytes(), b"no key"):
+        sample.public_key_file.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=r"public\.pem is not the public key of .*; remove .*public\.pem, and it is"
+        ):
+            write_sample(tmp_path)
+        assert sample.public_key_file.read_bytes() == content
+
+
+def test_a_private_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    write_sample(tmp_path).private_key_file.write_text("no key")
+    with pytest.raises(ValueError, match=r"private\.pem: "):
+        write_sample(tmp_path)

@@ -233,10 +233,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a password that is too long": (lambda: CustomAuth(password=bytes(65536)), "password is longer than 65535 bytes"),
     "a text password that is too long": (lambda: CustomAuth(password="ü" * 32768), "password is longer"),
-    "a surrogate in the password": (lambda: CustomAuth(password="\ud800"), "password holds a lone surrogate"),
+    "a surrogate in the password": (lambda: CustomAuth(password="\ud800"), "password is not valid Unicode"),
     "an empty token": (lambda: token(value=""), "the token has 0 characters; AWS takes 1 to 6144"),
     "a token that is too long": (lambda: token(value="t" * 6145), "the token has 6145 characters"),
-    "a surrogate in the token": (lambda: token(value="\ud800"), "the token holds a lone surrogate"),
+    "a surrogate in the token": (lambda: token(value="\ud800"), "the token is not valid Unicode"),
     "an empty token key name": (lambda: token(key_name=""), "token key name has 0 characters; AWS takes 1 to 128"),
     "a token key name that is too long": (lambda: token(key_name="k" * 129), "token key name has 129 characters"),
     "AWS's name as token key name": (

@@ -14,6 +14,7 @@ from customauth.cli.credentials import credential_options, take_credentials
 from customauth.cli.exits import ExitCode
 from customauth.cli.misuse import Misuse
 from customauth.cli.options import ca_option, json_option, port_option, take_endpoint, timeout_option
+from customauth.cli.say import say
 
 if TYPE_CHECKING:
     from customauth.compare import Cell, Plan, Report
@@ -52,21 +53,37 @@ def command(
     Without ENDPOINT against a local gateway that it starts itself; with ENDPOINT, give the credentials of connect.
     Exit code 0 when every cell ended as its scenario says it should, 7 when one did not.
     """
-    from customauth.compare import Report, merge
+    from customauth.compare import Report
 
+    if as_json and as_markdown:
+        raise Misuse("--json and --markdown are both given", "give one of them")
     if merged:
-        try:
-            reports = merge(file.read_text(encoding="utf-8") for file in merged)
-        except (ValueError, OSError) as error:
-            raise Misuse(f"--merge: {error}", "give files that customauth compare --json has printed") from error
+        if endpoint is not None or backends:
+            raise Misuse("--merge runs nothing, so it takes no ENDPOINT and no --backend", "leave them out")
+        reports = _stored(merged)
     else:
         import asyncio
 
         cells, plan = asyncio.run(_run(endpoint, backends, options, quiet=as_json or as_markdown))
         reports = [Report.of(cells, plan.plugins)]
     _print(reports, as_json=as_json, as_markdown=as_markdown)
-    wrong = any(cell.as_expected is False for report in reports for cell in report.cells)
+    wrong = [cell for report in reports for cell in report.cells if cell.as_expected is False]
+    if wrong:
+        cell = wrong[0]
+        say(f"next: see how one of them fails: customauth connect --backend {cell.backend} -V {cell.version} …")
     return ExitCode.REFUSED if wrong else ExitCode.OK
+
+
+def _stored(files: tuple[Path, ...]) -> list[Report]:
+    from customauth.compare import Report
+
+    reports = []
+    for file in files:
+        try:
+            reports.append(Report.from_json(file.read_text(encoding="utf-8")))
+        except (ValueError, OSError) as error:
+            raise Misuse(f"--merge {file}: {error}", "give files that customauth compare --json has printed") from error
+    return sorted(reports, key=lambda report: report.environment)
 
 
 async def _run(
@@ -89,7 +106,7 @@ async def _plan(endpoint: str | None, backends: tuple[str, ...], options: dict[s
     usable = tuple(info.name for info in plugins.describe() if info.problem is None)
     for name in backends:
         plugins.backend(name)
-    chosen = backends or usable
+    chosen = tuple(dict.fromkeys(backends)) or usable
     if not chosen:
         raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[all]"')
     common: dict[str, Any] = {

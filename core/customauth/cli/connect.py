@@ -44,6 +44,9 @@ def command(endpoint: str, backend: str | None, as_json: bool, debug: bool, **op
     except CustomAuthError as error:
         if debug:
             traceback.print_exc()
+        if not as_json and not isinstance(error, ConnectError):
+            # Nothing was attempted.
+            raise
         return _failed(error, as_json=as_json, started=started)
     return ExitCode.OK
 
@@ -54,20 +57,22 @@ def _run(
     import asyncio
     import uuid
 
-    from customauth.connecting import connect
+    from customauth.backend import ConnectRequest
+    from customauth.connecting import attempt as make_attempt
     from customauth.plugins import default_manager
 
-    chosen = default_manager().backend(backend)
+    manager = default_manager()
+    chosen = manager.backend(backend)
     if attempt["client_id"] is None:
         attempt["client_id"] = str(uuid.uuid4())
+    request = ConnectRequest(credentials=credentials, **attempt)
+    manager.check_features(request, chosen)
     if not as_json:
         click.echo(printable(_what_it_is(credentials, attempt, chosen)))
         click.echo("Attempting to connect!")
 
     async def once() -> Connack:
-        async with await connect(
-            attempt["endpoint"], credentials, backend=chosen, **_without(attempt, "endpoint")
-        ) as made:
+        async with await make_attempt(request, chosen, manager) as made:
             took = time.monotonic() - started
             if as_json:
                 _print_json(_success(attempt, chosen, made.connack, took))
@@ -143,7 +148,3 @@ def _print_json(document: dict[str, Any]) -> None:
     import json
 
     click.echo(json.dumps(document, indent=2))
-
-
-def _without(options: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key != name}

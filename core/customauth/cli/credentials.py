@@ -84,6 +84,8 @@ def take_credentials(options: dict[str, Any]) -> CustomAuth:
         signed = _signed(name, secrets.as_text("the token", token), signature, sign_with, passphrase)
     elif signature is not None or sign_with is not None:
         raise CredentialError("there is a signature or a key but no token; add --token-file PATH")
+    elif key_name is not None:
+        raise CredentialError("there is a token key name but no token; add --token-file PATH, or leave the name out")
     return CustomAuth(authorizer=authorizer, username=username, password=password, token=signed)
 
 

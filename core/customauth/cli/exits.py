@@ -27,6 +27,7 @@ _CODES: list[tuple[type[BaseException], ExitCode]] = [
     (errors.CredentialError, ExitCode.USAGE),
     (errors.EndpointError, ExitCode.USAGE),
     (errors.BackendError, ExitCode.BACKEND),
+    (errors.BackendFault, ExitCode.INTERNAL),
     (errors.ConnectTimeout, ExitCode.DEADLINE),
     (errors.TlsFailed, ExitCode.TLS),
     (errors.DialError, ExitCode.NOT_REACHED),

@@ -40,8 +40,15 @@ DEFAULT_PORT = 8443
     metavar="DIR",
     help="Where its CA is, or is made.  [default: the folder ca beside the configuration]",
 )
+@click.option(
+    "--show-function-output",
+    is_flag=True,
+    help="Show what the functions print, and their tracebacks. It may show credentials.",
+)
 @debug_option
-def command(config_file: Path | None, host: str, port: int, ca_dir: Path | None, debug: bool) -> None:
+def command(
+    config_file: Path | None, host: str, port: int, ca_dir: Path | None, show_function_output: bool, debug: bool
+) -> None:
     """Run AWS IoT Core's custom authentication on this machine, until Ctrl-C.
 
     Without --config it makes a sample: a CA, a key pair, a signed and an unsigned authorizer. It prints the commands
@@ -59,7 +66,13 @@ def command(config_file: Path | None, host: str, port: int, ca_dir: Path | None,
             sample = write_sample(DEFAULT_FOLDER)
             config_file = sample.config_file
         config = load_config(config_file)
-        gateway = Gateway(config, folder=ca_dir or config_file.parent / "ca", host=host, port=port)
+        gateway = Gateway(
+            config,
+            folder=ca_dir or config_file.parent / "ca",
+            host=host,
+            port=port,
+            on_function_output=_show_output if show_function_output else None,
+        )
     except ConfigError as error:
         raise Misuse(
             str(error), "mend the configuration; without --config the gateway makes a sample to start from"
@@ -122,6 +135,14 @@ class _DecisionHandler(logging.StreamHandler):  # type: ignore[type-arg]
             self._unread()
         else:
             super().handleError(record)
+
+
+def _show_output(authorizer: str, output: str) -> None:
+    from customauth.gateway.decision import printable
+
+    # Among the decisions, where it belongs to the next one.
+    for line in output.removesuffix("\n").split("\n"):
+        logging.getLogger("customauth.gateway").info("%s | %s", authorizer, printable(line))
 
 
 def _log_decisions(unread: Callable[[], None]) -> None:

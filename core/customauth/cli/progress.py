@@ -12,10 +12,16 @@ if TYPE_CHECKING:
 async def watched(steps: AsyncIterator[tuple[int, Cell | None]], total: int, *, quiet: bool) -> AsyncIterator[Cell]:
     """Pass on the cells; show how far it is on standard error, if that is a terminal and not ``quiet``."""
     from rich.console import Console
-    from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+    if quiet or not console.is_terminal:
+        async for _, cell in steps:
+            if cell is not None:
+                yield cell
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as progress:
         task = progress.add_task("comparing", total=total)
         async for made, cell in steps:
             progress.update(task, completed=made)

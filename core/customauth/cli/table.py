@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from customauth.cli.say import printable
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ _UNLIMITED = 1 << 16
 def print_table(rows: Sequence[dict[str, str]]) -> None:
     """Print rows that all have the same headings; columns that are empty throughout are left out.
 
-    Into a pipe or file every row is one line, however wide; on a narrow terminal prose goes below the table.
+    Into a pipe or file every row is one line, however wide. On a narrow terminal prose goes below the table; on one
+    that is too narrow for the rest there is a line of text for each row.
     """
     from rich.console import Console
 
@@ -35,6 +38,9 @@ def print_table(rows: Sequence[dict[str, str]]) -> None:
     if not console.is_terminal:
         console.width = _width(console, whole)
         console.print(whole)
+    elif console.width < _width(console, short):
+        # Cut-off cells would say something else; the terminal wraps the lines.
+        _print_rows(rows, headings)
     elif brief == headings or console.width >= min(_width(console, short) + _LEAST_PROSE, _width(console, whole)):
         console.print(whole)
     else:
@@ -44,6 +50,12 @@ def print_table(rows: Sequence[dict[str, str]]) -> None:
                 if heading in _PROSE and row[heading]:
                     key = " ".join(row[name] for name in brief if name in _KEYS)
                     console.print(_text(f"{key}: {row[heading]}"))
+
+
+def _print_rows(rows: Sequence[dict[str, str]], headings: Sequence[str]) -> None:
+    """Print a line for each row, every cell behind its heading."""
+    for row in rows:
+        click.echo(printable(", ".join(f"{heading} {row[heading]}" for heading in headings if row[heading])))
 
 
 def _table(rows: Sequence[dict[str, str]], headings: Sequence[str]) -> Table:

@@ -98,11 +98,3 @@ def markdown(reports: Iterable[Report]) -> str:
     headings = list(lines[0]) if lines else []
     table = [headings, ["---"] * len(headings), *([row[heading] for heading in headings] for row in lines)]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in table)
-
-
-def merge(texts: Iterable[str]) -> list[Report]:
-    """Read several stored reports, in order of environment.
-
-    :raises ValueError: when one is not a report.
-    """
-    return sorted((Report.from_json(text) for text in texts), key=lambda report: report.environment)

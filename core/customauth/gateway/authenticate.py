@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import evolve, field, frozen
 
 from customauth.authorizer import (
@@ -16,7 +18,7 @@ from customauth.gateway.config import Authorizer, GatewayConfig
 from customauth.gateway.decision import Grant, Reason, Refusal
 from customauth.gateway.presented import Presented
 from customauth.gateway.redaction import redacted, secrets_of
-from customauth.gateway.runtime import FunctionFailed, FunctionSpec, PythonRuntime
+from customauth.gateway.runtime import FunctionFailed, FunctionSpec, FunctionTimedOut, PythonRuntime
 from customauth.mqtt import Connect
 from customauth.policy import Request, UnsupportedPolicy, decide
 from customauth.signing import public_key_verifies
@@ -51,16 +53,24 @@ class Proof:
 
 
 class Authenticator:
-    """Decide over attempts with the authorizers of one configuration; holds their worker processes."""
+    """Decide over attempts with the authorizers of one configuration; holds their worker processes.
 
-    def __init__(self, config: GatewayConfig) -> None:
+    :param on_function_output: called with an authorizer's name and what its function printed, if anything.
+    """
+
+    def __init__(self, config: GatewayConfig, *, on_function_output: Callable[[str, str], None] | None = None) -> None:
         self._config = config
+        self._on_function_output = on_function_output
         self._runtimes = {name: _runtime(config, authorizer) for name, authorizer in config.authorizers.items()}
 
     async def decide(self, attempt: Attempt) -> Grant | Refusal:
         """Decide over one attempt. Whatever goes wrong with the function is a refusal (C22)."""
         outcome = await self._decide(attempt)
-        return evolve(outcome, why=redacted(outcome.why, secrets_of(attempt.connect)))
+        secrets = secrets_of(attempt.connect)
+        outcome = evolve(outcome, why=redacted(outcome.why, secrets))
+        if isinstance(outcome, Grant):
+            return evolve(outcome, principal_id=redacted(outcome.principal_id, secrets))
+        return outcome
 
     async def aclose(self) -> None:
         """End all worker processes."""
@@ -91,13 +101,19 @@ class Authenticator:
         )
         try:
             invocation = await self._runtimes[authorizer.name].invoke(event)
+            self._show(authorizer, invocation.output)
             return validate_answer(invocation.payload)
         except FunctionFailed as error:
+            self._show(authorizer, error.output)
             why = f"the function of authorizer {authorizer.name} failed: {error}"
-            return Refusal(reason=Reason.FUNCTION_FAILED, why=why, fix="mend the function; it must answer within 5 s")
+            return Refusal(reason=Reason.FUNCTION_FAILED, why=why, fix=_mend(error))
         except (InvalidAnswer, UnsupportedPolicy) as error:
             why = f"the function of authorizer {authorizer.name} gave an answer that cannot be used: {_deepest(error)}"
             return Refusal(reason=Reason.FUNCTION_FAILED, why=why, fix="mend what the function returns")
+
+    def _show(self, authorizer: Authorizer, output: str) -> None:
+        if output and self._on_function_output is not None:
+            self._on_function_output(authorizer.name, output)
 
 
 def choose_authorizer(config: GatewayConfig, presented: Presented) -> Authorizer | Refusal:
@@ -201,6 +217,12 @@ def _runtime(config: GatewayConfig, authorizer: Authorizer) -> PythonRuntime:
             environment=authorizer.environment,
         )
     )
+
+
+def _mend(error: FunctionFailed) -> str:
+    if isinstance(error, FunctionTimedOut):
+        return "make the function faster: it must answer within 5 s, and load within 10 s"
+    return "mend the function; `customauth gateway --show-function-output` shows its output"
 
 
 def _invalid(why: str, fix: str) -> Refusal:

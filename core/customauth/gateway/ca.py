@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from customauth._files import write_private
+from customauth._files import write_private, write_public
 
 _CA_DAYS = 3650
 # What TLS clients of today still take from a server.
@@ -32,6 +32,8 @@ class ServerIdentity:
 def server_identity(folder: Path, names: Sequence[str]) -> ServerIdentity:
     """Make a server certificate for the names, signed by the folder's CA, which is made when it is not there.
 
+    Whoever may do so at the same time as others locks the folder, and loads the files before it lets go.
+
     :raises ValueError: when the folder holds a CA that cannot be read, or half of one.
     :raises OSError: when the folder cannot be written.
     """
@@ -42,14 +44,14 @@ def server_identity(folder: Path, names: Sequence[str]) -> ServerIdentity:
     else:
         ca, ca_key = _make_ca()
         write_private(ca_key_file, _key_pem(ca_key))
-        ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+        write_public(ca_file, ca.public_bytes(serialization.Encoding.PEM))
     key = _new_key()
     certificate = _make_server_certificate(ca, ca_key, key, names)
     identity = ServerIdentity(
         ca_file=ca_file, certificate_file=folder / "server.pem", key_file=folder / "server-key.pem"
     )
     write_private(identity.key_file, _key_pem(key))
-    identity.certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    write_public(identity.certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
     return identity
 
 

@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -40,6 +41,9 @@ _TOKEN_KEY_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")  # B3
 _PUBLIC_KEY_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")  # B4
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _ACCOUNT = re.compile(r"\d{12}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _MAX_PUBLIC_KEYS = 2  # B5
 
 
@@ -120,6 +124,8 @@ def parse_config(document: Mapping[str, Any], *, base: Path) -> GatewayConfig:
     names = gateway.texts("names", ["localhost"])
     if not names:
         raise gateway.error("names", 'name at least one, such as "localhost"')
+    for name in names:
+        _check_server_name(gateway, name)
     default = gateway.text("default_authorizer", None)
     if default is not None and default not in authorizers:
         raise gateway.error(
@@ -155,8 +161,7 @@ def _authorizer(name: str, table: _Table, base: Path) -> Authorizer:
     key_table = table.table("token_signing_public_keys")
     keys = {key: _public_key(key_table, key, base) for key in key_table.names()}
     key_name = table.matching("token_key_name", _TOKEN_KEY_NAME, "1 to 128 letters, digits, _ and - (B3)", None)
-    environment = table.table("environment")
-    variables = {variable: environment.text(variable, None) or "" for variable in environment.names()}
+    variables = _variables(table.table("environment"))
     table.finish()
     if signing_disabled and keys:
         raise table.error("token_signing_public_keys", "leave the keys out, since signing is disabled (B6)")
@@ -174,6 +179,27 @@ def _authorizer(name: str, table: _Table, base: Path) -> Authorizer:
         public_keys=keys,
         environment=variables,
     )
+
+
+def _check_server_name(gateway: _Table, name: str) -> None:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        if not _HOST_NAME.fullmatch(name):
+            wanted = "a host name of ASCII letters, digits, hyphens and dots is wanted"
+            raise gateway.error("names", f"{name!r}: {wanted}") from None
+    else:
+        raise gateway.error("names", f"{name!r} is an address, which no client sends as SNI; give a host name")
+
+
+def _variables(table: _Table) -> dict[str, str]:
+    variables = {name: table.text(name, None) or "" for name in table.names()}
+    for name, value in variables.items():
+        if not _VARIABLE.fullmatch(name):
+            raise table.error(repr(name), "a variable's name has letters, digits and _, and no digit first")
+        if "\0" in value:
+            raise table.error(name, "a variable's value has no NUL")
+    return variables
 
 
 def _public_key(table: _Table, name: str, base: Path) -> RSAPublicKey:

@@ -9,7 +9,10 @@ from attrs import frozen
 
 
 class Reason(enum.Enum):
-    """AWS's reason codes for a refused connection (C35, C36)."""
+    """AWS's reason codes for a refused connection (C35, C36).
+
+    ``ALPN_MISUSED`` is ours: AWS has no code for it.
+    """
 
     NOT_FOUND = "CUSTOM_AUTHORIZER_NOT_FOUND"
     PARAMETER_INVALID = "CUSTOM_AUTHORIZER_PARAMETER_INVALID"
@@ -17,6 +20,7 @@ class Reason(enum.Enum):
     NOT_AUTHENTICATED = "NOT_AUTHENTICATED"
     POLICY = "AUTHORIZATION_FAILURE"
     TRANSPORT = "SNI_MISUSED"
+    ALPN = "ALPN_MISUSED"
     PROTOCOL = "CLIENT_ERROR"
 
 
@@ -77,12 +81,16 @@ class Decision:
                 )
             case Refusal() as refusal:
                 line = f"DENY  {head}: {refusal.reason.value}: {refusal.why} {took}; fix: {refusal.fix}"
-        return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], line)
+        return printable(line)
+
+
+def printable(text: str) -> str:
+    """Escape every control character of a line: what a client or a function chose must not move the cursor."""
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 # Longer than any client id that is let in (E8).
 _MAX_SHOWN = 128
-# What a client or a function chose must not break the line or move the cursor.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 

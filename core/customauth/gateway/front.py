@@ -159,7 +159,7 @@ class Front(asyncio.Protocol):
         client_id = handshake.effective_client_id(connect)
         if self._alpn != "mqtt":
             why = f"the client's ALPN is {self._alpn or 'none that is served'}"
-            refusal = Refusal(reason=Reason.TRANSPORT, why=why, fix='offer the ALPN protocol "mqtt"')
+            refusal = Refusal(reason=Reason.ALPN, why=why, fix='offer the ALPN protocol "mqtt"')
             self._report(refusal, client_id, started)
             # Elsewhere than at ALPN "mqtt" nobody answers MQTT clients with these credentials (A40, A50).
             self.close()

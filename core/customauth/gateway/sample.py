@@ -6,8 +6,9 @@ from pathlib import Path
 
 from attrs import frozen
 
-from customauth._files import write_private
-from customauth.signing import generate_key_pair, public_key_of
+from customauth._files import locked, write_private, write_public
+from customauth.errors import CredentialError
+from customauth.signing import generate_key_pair, load_public_key, public_key_of
 
 SIGNED_AUTHORIZER = "signed-sample"
 UNSIGNED_AUTHORIZER = "unsigned-sample"
@@ -86,24 +87,44 @@ def write_sample(folder: Path) -> Sample:
     """Write the sample into a folder; a file that is already there stays as it is.
 
     :raises OSError: when the folder cannot be written.
-    :raises ValueError: when it holds half a key pair, or a private key that cannot be read.
+    :raises ValueError: when it holds half a key pair, two keys that are no pair, or a key that cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     sample = Sample(
         config_file=folder / "gateway.toml",
         function_file=folder / "authorizer.py",
         private_key_file=folder / "private.pem",
         public_key_file=folder / "public.pem",
     )
-    if not sample.private_key_file.exists():
-        if sample.public_key_file.exists():
-            raise ValueError(f"{sample.public_key_file} has lost its private key; remove it or use another folder")
-        write_private(sample.private_key_file, generate_key_pair().private_pem)
-        # The folder may stand in somebody's checkout, and holds private keys.
-        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-    if not sample.public_key_file.exists():
-        sample.public_key_file.write_bytes(public_key_of(sample.private_key_file.read_bytes()))
-    for file, content in ((sample.function_file, _FUNCTION), (sample.config_file, _CONFIG)):
-        if not file.exists():
-            file.write_text(content, encoding="utf-8")
+    with locked(folder):
+        _write_keys(sample)
+        for file, content in ((sample.function_file, _FUNCTION), (sample.config_file, _CONFIG)):
+            if not file.exists():
+                write_public(file, content.encode())
     return sample
+
+
+def _write_keys(sample: Sample) -> None:
+    private_file, public_file = sample.private_key_file, sample.public_key_file
+    if not private_file.exists():
+        if public_file.exists():
+            raise ValueError(f"{public_file} has lost its private key; remove it or use another folder")
+        # The folder may stand in somebody's checkout, and holds private keys.
+        write_public(private_file.with_name(".gitignore"), b"*\n")
+        write_private(private_file, generate_key_pair().private_pem)
+    try:
+        public_pem = public_key_of(private_file.read_bytes())
+    except CredentialError as error:
+        raise ValueError(f"{private_file}: {error}") from error
+    if not public_file.exists():
+        write_public(public_file, public_pem)
+    elif not _is_key(public_file.read_bytes(), public_pem):
+        raise ValueError(
+            f"{public_file} is not the public key of {private_file}; remove {public_file}, and it is made again"
+        )
+
+
+def _is_key(found: bytes, wanted: bytes) -> bool:
+    try:
+        return load_public_key(found) == load_public_key(wanted)
+    except CredentialError:
+        return False

@@ -11,11 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from customauth._files import locked
 from customauth.gateway.authenticate import Authenticator
 from customauth.gateway.ca import server_identity
 from customauth.gateway.config import GatewayConfig
 from customauth.gateway.decision import Decision
 from customauth.gateway.front import Front
+from customauth.gateway.tls import alerting, failure_line
 
 ALPN_PROTOCOLS = ("mqtt", "x-amzn-mqtt-ca")
 """What the gateway negotiates; the second one leads nowhere, as it means a client certificate (A39, A40)."""
@@ -39,6 +41,10 @@ class Gateway:
     :param host: the address to listen on; ``localhost`` is 127.0.0.1 and, where it can be had, ::1.
     :param port: 0 takes a free one; read it back from ``port``.
     :param on_decision: called with every decision, beside the log line of logger ``customauth.gateway``.
+    :param on_function_output: called with the name of an authorizer and what its function printed, with the traceback
+        where it raised; the end of it, 4096 bytes at most. It may hold credentials.
+    :raises ValueError: when the folder holds a CA that cannot be read, or half of one.
+    :raises OSError: when the folder cannot be written.
     """
 
     def __init__(
@@ -49,26 +55,29 @@ class Gateway:
         host: str = "localhost",
         port: int = 0,
         on_decision: Callable[[Decision], None] | None = None,
+        on_function_output: Callable[[str, str], None] | None = None,
     ) -> None:
         self._config = config
         self._host = host
         self._on_decision = on_decision
-        identity = server_identity(folder, _certificate_names(config.names, host))
-        self.ca_file: Path = identity.ca_file
         self.port: int = port
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2  # A49
-        self._context.load_cert_chain(identity.certificate_file, identity.key_file)
+        # Another gateway that starts in this folder must not exchange the files before they are loaded.
+        with locked(folder):
+            identity = server_identity(folder, _certificate_names(config.names, host))
+            self._context.load_cert_chain(identity.certificate_file, identity.key_file)
+        self.ca_file: Path = identity.ca_file
         self._context.set_alpn_protocols(list(ALPN_PROTOCOLS))
         self._context.options |= ssl.OP_NO_TICKET  # A49
         self._context.num_tickets = 0  # A49
         self._context.sni_callback = self._on_server_name
-        self._context.sslobject_class = _AlertingObject
+        self._context.sslobject_class = alerting(self._handshake_failed)
         self._server_names: weakref.WeakKeyDictionary[ssl.SSLObject, str] = weakref.WeakKeyDictionary()
         self._servers: list[asyncio.Server] = []
         self._connections: set[Front] = set()
         self._closing = False
-        self._authenticator = Authenticator(config)
+        self._authenticator = Authenticator(config, on_function_output=on_function_output)
 
     @property
     def endpoint(self) -> str:
@@ -173,6 +182,9 @@ class Gateway:
             self._server_names[tls] = name
         return None
 
+    def _handshake_failed(self, failure: ssl.SSLError) -> None:
+        _log.info("%s", failure_line(failure, self.ca_file, self._config.names[0]))
+
     def _server_name(self, transport: asyncio.BaseTransport) -> str | None:
         return self._server_names.get(transport.get_extra_info("ssl_object"))
 
@@ -180,24 +192,6 @@ class Gateway:
         _log.info("%s", decision.line())
         if self._on_decision is not None:
             self._on_decision(decision)
-
-
-class _AlertingObject(ssl.SSLObject):
-    """Lets a client see why its handshake failed: asyncio would close before it has written OpenSSL's alert (F14)."""
-
-    _failure: ssl.SSLError | None = None
-
-    def do_handshake(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as failure:
-            self._failure = failure
-            # Makes asyncio write the alert, and wait for the client to go or for the limit of the handshake.
-            raise ssl.SSLWantReadError from failure
 
 
 def _certificate_names(names: Sequence[str], host: str) -> list[str]:
