@@ -15,7 +15,7 @@ check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	for package in customauth customauth_awscrt customauth_gmqtt customauth_paho; do \
-	  $(BIN)/pyright --pythonpath $(BIN)/python --verifytypes $$package --ignoreexternal || exit 1; \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes $$package --ignoreexternal || exit 1; \
 	done
 
 clean:
