@@ -188,8 +188,9 @@ SECRETS = {
 def _shown(text: str, signature: str | None = None) -> list[str]:
     """List the secrets that a text shows, in any of the forms in which they travel."""
     shown = [name for name, value in SECRETS.items() if value in text or _base64(value) in text]
-    # Its beginning betrays it too, percent-encoded or cut off.
-    return [*shown, "signature"] if signature and re.split("[+/=]", signature)[0] in text else shown
+    # The longest run of it that percent-encoding leaves alone; a short one is found in any text.
+    run_of_it = max(re.split("[+/=]", signature), key=len) if signature else None
+    return [*shown, "signature"] if run_of_it and run_of_it in text else shown
 
 
 def _base64(value: str) -> str:
