@@ -99,10 +99,6 @@ class Gateway:
         except OSError as error:
             _log.debug("not listening on ::1: %s", error)
 
-    async def serve_forever(self) -> None:
-        """Serve until cancelled."""
-        await asyncio.Event().wait()
-
     async def aclose(self) -> None:
         """Stop listening, close every connection, end the authorizers' processes."""
         self._closing = True
