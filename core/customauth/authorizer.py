@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Mapping
 
 from attrs import field, frozen
 
@@ -20,6 +21,7 @@ _MAX_SECONDS = 86400
 _PRINCIPAL_ID = re.compile(r"[a-zA-Z0-9]{1,128}")
 _INVALID_FORMAT = "Lambda invocation result is in invalid format"
 _POLICIES_FAILED = "policyDocuments failed to satisfy constraint: "
+_PROTOCOLS = ("tls", "http", "mqtt")
 
 
 @frozen(kw_only=True)
@@ -35,10 +37,27 @@ class MqttContext:
 
 
 @frozen(kw_only=True)
+class HttpContext:
+    """The HTTP request: the upgrade of a WebSocket (C7, C8), or a publish (C10, C11).
+
+    ``headers`` have lower-cased names on a live connection, and ``query_string`` is raw, without the ``?``. Both are
+    delivered as they stand here, since TestInvokeAuthorizer copies what it is given (B28).
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    query_string: str = field(repr=False)
+
+
+@frozen(kw_only=True)
 class TlsContext:
-    """The TLS connection: the server name that the client sent (SNI), or None."""
+    """The TLS connection: the server name that the client sent (SNI), or None.
+
+    With CUSTOM_AUTH_X509 it also has the client's certificate as PEM, and its id (A64).
+    """
 
     server_name: str | None
+    certificate_pem: str | None = None
+    principal_id: str | None = None
 
 
 @frozen(kw_only=True)
@@ -68,28 +87,33 @@ class InvalidAnswer(ValueError):
 def build_event(
     *,
     connection_id: str,
-    mqtt: MqttContext | None,
-    tls: TlsContext | None,
+    mqtt: MqttContext | None = None,
+    http: HttpContext | None = None,
+    tls: TlsContext | None = None,
     token: str | None,
     signature_verified: bool,
 ) -> dict[str, object]:
     """Build the event of one invocation, ready for JSON, with its keys in the order of AWS (C1, C2).
 
     ``connection_id`` is a lower-case UUID, the same for the life of a connection (C4). ``protocols`` and
-    ``protocolData`` name the contexts given, TLS first (C5), and are left out with both (B27). What the client did
-    not send is left out, never null (A20), and so is an empty client identifier (C12). The password is
-    padded base64 (A19). The token is in the event only when its signature was verified (C3).
+    ``protocolData`` name the contexts given, each in its own order (C6, B28), and are left out without any (B27).
+    What the client did not send is left out, never null (A20), and so is an empty client identifier (C12). The
+    password is padded base64 (A19). The token is in the event only when its signature was verified (C3).
     """
     protocol_data: dict[str, object] = {}
     if tls is not None:
-        protocol_data["tls"] = _present(serverName=tls.server_name)
+        protocol_data["tls"] = _present(
+            serverName=tls.server_name, x509CertificatePem=tls.certificate_pem, principalId=tls.principal_id
+        )
     if mqtt is not None:
         password = None if mqtt.password is None else base64.b64encode(mqtt.password).decode("ascii")
         protocol_data["mqtt"] = _present(username=mqtt.username, password=password, clientId=mqtt.client_id or None)
+    if http is not None:
+        protocol_data["http"] = {"headers": dict(http.headers), "queryString": http.query_string}
     event: dict[str, object] = {}
     if protocol_data:
         event["protocolData"] = protocol_data
-        event["protocols"] = list(protocol_data)
+        event["protocols"] = [name for name in _PROTOCOLS if name in protocol_data]
     if signature_verified and token is not None:
         event["token"] = token
     event["signatureVerified"] = signature_verified
@@ -97,7 +121,7 @@ def build_event(
     return event
 
 
-def validate_answer(payload: str | bytes) -> Answer:
+def validate_answer(payload: str | bytes, *, policies_optional: bool = False) -> Answer:
     """Validate the JSON that the function returned, in the order of AWS; the first failing check wins (C20).
 
     Accepted as in the field (J6): a JSON string that holds the object, unknown keys (C18), documents as objects or
@@ -107,12 +131,13 @@ def validate_answer(payload: str | bytes) -> Answer:
     their bounds are inclusive (C16), and only JSON integers count: 300.0, "300" and true are refused. The size of
     a document is its characters as delivered, white space included (C23).
 
+    :param policies_optional: ``policyDocuments`` may be missing, as with CUSTOM_AUTH_X509 (A66).
     :raises InvalidAnswer: the answer breaks the contract.
     :raises UnsupportedPolicy: the answer is valid and authenticates, but a document uses what
         :mod:`customauth.policy` does not support yet; the message names the document, counted from 0.
     """
     try:
-        return _validate(payload)
+        return _validate(payload, policies_optional)
     except RecursionError:
         # What Python can read, nested almost too deeply, it may be unable to write again as compact JSON.
         raise InvalidAnswer(_INVALID_FORMAT) from None
@@ -127,7 +152,7 @@ def _present(**members: str | None) -> dict[str, str]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _validate(payload: str | bytes) -> Answer:
+def _validate(payload: str | bytes, policies_optional: bool) -> Answer:
     answer = _read_answer(payload)
     authenticated = answer.get("isAuthenticated")
     if not isinstance(authenticated, bool):
@@ -137,6 +162,8 @@ def _validate(payload: str | bytes) -> Answer:
         constraint = "Member must satisfy ([a-zA-Z0-9]){1,128}"
         raise InvalidAnswer(f"{_as_text(principal_id)} at principalId failed to satisfy constraint: {constraint}")
     documents = answer.get("policyDocuments")
+    if documents is None and policies_optional:
+        documents = []
     if not isinstance(documents, list):
         raise InvalidAnswer(f"{_POLICIES_FAILED}List of policies cannot be null.")
     if len(documents) > _MAX_POLICIES:

@@ -138,7 +138,7 @@ class _DecisionHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def _show_output(authorizer: str, output: str) -> None:
-    from customauth.gateway.decision import printable
+    from customauth.gateway.printing import printable
 
     # Among the decisions, where it belongs to the next one.
     for line in output.removesuffix("\n").split("\n"):

@@ -1,108 +1,154 @@
-"""Who may connect: pick the authorizer, verify the signature, run the function, judge its answer (A60, B20, C1-C24)."""
+"""Who may come in: pick the authorizer, verify the signature, run the function, judge its answer (A60, B20, C1-C24)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 
-from attrs import evolve, field, frozen
+from attrs import frozen
 
 from customauth.authorizer import (
     Answer,
+    HttpContext,
     InvalidAnswer,
     MqttContext,
     TlsContext,
     build_event,
     validate_answer,
 )
-from customauth.gateway.config import Authorizer, GatewayConfig
+from customauth.gateway.answer_cache import AnswerCache
+from customauth.gateway.attempt import Attempt, Trace
+from customauth.gateway.choosing import Proof, check_signature, choose_authorizer
+from customauth.gateway.config import AuthenticationType, Authorizer, GatewayConfig
 from customauth.gateway.decision import Grant, Reason, Refusal
+from customauth.gateway.origin import Origin
 from customauth.gateway.presented import Presented
-from customauth.gateway.redaction import redacted, secrets_of
-from customauth.gateway.runtime import FunctionFailed, FunctionSpec, FunctionTimedOut, PythonRuntime
-from customauth.mqtt import Connect
-from customauth.policy import Request, UnsupportedPolicy, decide
-from customauth.signing import public_key_verifies
+from customauth.gateway.runtimes.contract import (
+    FunctionFailed,
+    FunctionSpec,
+    FunctionTimedOut,
+    Invocation,
+    Runtime,
+    RuntimeFactory,
+)
+from customauth.policy import Policy, Request, UnsupportedPolicy, decide
 
-MAX_TOKEN_LENGTH = 6144  # A21
-MAX_SIGNATURE_LENGTH = 2560  # A21
-
-
-@frozen(kw_only=True)
-class Attempt:
-    """One CONNECT and the connection that it came on.
-
-    :ivar client_id: the client's own, or the one assigned to it (E6).
-    """
-
-    connection_id: str
-    client_id: str
-    server_name: str | None
-    connect: Connect = field(repr=False)
-
-
-@frozen(kw_only=True)
-class Proof:
-    """What the signature check gave.
-
-    :ivar token: the verified token, None where signing is disabled (B21).
-    :ivar how: for the decision's line.
-    """
-
-    token: str | None = field(repr=False)
-    how: str
+# How long a runtime that a new configuration no longer needs may finish its work, in seconds: an invocation's limit.
+_RETIREMENT = 6.0
 
 
 class Authenticator:
-    """Decide over attempts with the authorizers of one configuration; holds their worker processes.
+    """Decide over attempts with the authorizers of the configuration; holds their runtimes.
 
+    :param runtimes: makes the runtime of a function.
     :param on_function_output: called with an authorizer's name and what its function printed, if anything.
+    :raises ValueError: when a function has no runtime.
     """
 
-    def __init__(self, config: GatewayConfig, *, on_function_output: Callable[[str, str], None] | None = None) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: GatewayConfig,
+        *,
+        runtimes: RuntimeFactory,
+        on_function_output: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._make_runtime = runtimes
         self._on_function_output = on_function_output
-        self._runtimes = {name: _runtime(config, authorizer) for name, authorizer in config.authorizers.items()}
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._config = config
+        self._runtimes = self._prepare(config, {})
 
-    async def decide(self, attempt: Attempt) -> Grant | Refusal:
-        """Decide over one attempt. Whatever goes wrong with the function is a refusal (C22)."""
-        outcome = await self._decide(attempt)
-        secrets = secrets_of(attempt.connect)
-        outcome = evolve(outcome, why=redacted(outcome.why, secrets))
-        if isinstance(outcome, Grant):
-            return evolve(outcome, principal_id=redacted(outcome.principal_id, secrets))
-        return outcome
+    def configure(self, config: GatewayConfig) -> None:
+        """Decide by another configuration from now on; the runtimes that it shares with the last one are kept.
 
-    async def aclose(self) -> None:
-        """End all worker processes."""
-        for runtime in self._runtimes.values():
-            await runtime.aclose()
+        :raises ValueError: when a function has no runtime; then the last configuration stays.
+        """
+        before, self._runtimes = self._runtimes, self._prepare(config, self._runtimes)
+        self._config = config
+        kept = [running.runtime for running in self._runtimes.values()]
+        for running in before.values():
+            if running.runtime not in kept:
+                task = asyncio.get_running_loop().create_task(_retire(running.runtime))
+                self._retiring.add(task)
+                task.add_done_callback(self._retiring.discard)
 
-    async def _decide(self, attempt: Attempt) -> Grant | Refusal:
-        presented = Presented.from_username(attempt.connect.username)
-        authorizer = choose_authorizer(self._config, presented)
-        if isinstance(authorizer, Refusal):
-            return authorizer
-        proof = check_signature(authorizer, presented)
+    async def decide(self, attempt: Attempt, trace: Trace, *, cache: AnswerCache | None = None) -> Grant | Refusal:
+        """Decide over one attempt. Whatever goes wrong with the function is a refusal (C22).
+
+        :param cache: where an HTTP connection keeps the answers of authorizers with enable_caching_for_http (C32).
+        """
+        config = self._config
+        obstacle = _obstacle(attempt.origin)
+        if obstacle is not None:
+            return obstacle
+        presented = trace.presented = Presented.read(
+            attempt.connect.username if attempt.connect is not None else None,
+            attempt.origin.http,
+            plus_is_space=config.plus_is_space,
+        )
+        choice = choose_authorizer(config, attempt.origin.domain, presented)
+        if isinstance(choice, Refusal):
+            return choice
+        authorizer, trace.authorizer, trace.chosen = choice.authorizer, choice.authorizer.name, choice.because
+        with trace.stage("signature"):
+            proof = check_signature(authorizer, presented)
         if isinstance(proof, Refusal):
+            trace.signature = "not verified"
             return proof
-        answer = await self._ask(authorizer, attempt, proof)
+        trace.signature = proof.how
+        answer = await self._answer(authorizer, attempt, proof, trace, cache)
         if isinstance(answer, Refusal):
             return answer
-        return judge(self._config, authorizer, proof, answer, attempt)
+        with trace.stage("policy"):
+            return judge(config, authorizer, proof, answer, attempt)
 
-    async def _ask(self, authorizer: Authorizer, attempt: Attempt, proof: Proof) -> Answer | Refusal:
-        connect = attempt.connect
-        event = build_event(
-            connection_id=attempt.connection_id,
-            mqtt=MqttContext(username=connect.username, password=connect.password, client_id=connect.client_id),
-            tls=TlsContext(server_name=attempt.server_name),
-            token=proof.token,
-            signature_verified=proof.token is not None,
-        )
+    async def aclose(self) -> None:
+        """End all runtimes."""
+        for task in tuple(self._retiring):
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await asyncio.gather(*(running.runtime.aclose() for running in self._runtimes.values()))
+        self._runtimes.clear()
+
+    def _prepare(self, config: GatewayConfig, running: Mapping[str, _Running]) -> dict[str, _Running]:
+        """Return the runtime of each authorizer, those of before where nothing about the function has changed."""
+        prepared: dict[str, _Running] = {}
+        for name, authorizer in config.authorizers.items():
+            spec = FunctionSpec(
+                function=authorizer.function,
+                function_arn=config.function_arn(authorizer),
+                environment=authorizer.environment,
+                memory_size=authorizer.memory_size,
+            )
+            before = running.get(name)
+            if before is not None and before.spec == spec:
+                prepared[name] = before
+            else:
+                prepared[name] = _Running(spec=spec, runtime=self._make_runtime(spec))
+        return prepared
+
+    async def _answer(
+        self, authorizer: Authorizer, attempt: Attempt, proof: Proof, trace: Trace, cache: AnswerCache | None
+    ) -> Answer | Refusal:
+        cached = None
+        if cache is not None and authorizer.enable_caching_for_http and trace.presented is not None:
+            cached = cache.get(authorizer, trace.presented)
+        if cached is not None:
+            trace.chosen = f"{trace.chosen}; its answer is from the cache of this connection (C32)"
+            return cached
+        answer = await self._ask(authorizer, attempt, proof, trace)
+        if cache is not None and isinstance(answer, Answer) and trace.presented is not None:
+            cache.put(authorizer, trace.presented, answer)
+        return answer
+
+    async def _ask(self, authorizer: Authorizer, attempt: Attempt, proof: Proof, trace: Trace) -> Answer | Refusal:
+        event = trace.event = event_for(attempt, proof.token)
         try:
-            invocation = await self._runtimes[authorizer.name].invoke(event)
+            with trace.stage("function"):
+                invocation: Invocation = await self._runtimes[authorizer.name].runtime.invoke(event)
             self._show(authorizer, invocation.output)
-            return validate_answer(invocation.payload)
+            trace.answer = invocation.payload
+            return validate_answer(invocation.payload, policies_optional=attempt.origin.certificate is not None)
         except FunctionFailed as error:
             self._show(authorizer, error.output)
             why = f"the function of authorizer {authorizer.name} failed: {error}"
@@ -116,77 +162,50 @@ class Authenticator:
             self._on_function_output(authorizer.name, output)
 
 
-def choose_authorizer(config: GatewayConfig, presented: Presented) -> Authorizer | Refusal:
-    """Pick the authorizer that the client named, else the default one (A22, A60)."""
-    name = presented.authorizer_name or config.default_authorizer
-    if name is None:
-        return Refusal(
-            reason=Reason.NOT_FOUND,
-            why="the client named no authorizer and there is no default one",
-            fix="send x-amz-customauthorizer-name after a ? in the user name, or configure default_authorizer",
-        )
-    authorizer = config.authorizers.get(name)
-    if authorizer is None:
-        return Refusal(
-            reason=Reason.NOT_FOUND,
-            why=f"there is no authorizer {name[:128]!r}",
-            fix=f"name one of {', '.join(config.authorizers)}",
-        )
-    if not authorizer.active:
-        return Refusal(
-            reason=Reason.NOT_FOUND,
-            why=f"authorizer {name} is INACTIVE",
-            fix='set its status to "ACTIVE"',
-        )
-    return authorizer
+def event_for(attempt: Attempt, token: str | None) -> dict[str, object]:
+    """Build the event that an attempt causes.
 
-
-def check_signature(authorizer: Authorizer, presented: Presented) -> Proof | Refusal:
-    """Verify the token's signature with any of the authorizer's keys (B19), before the function runs (B20)."""
-    if authorizer.signing_disabled:
-        return Proof(token=None, how="signing disabled")
-    key_name = authorizer.token_key_name or ""
-    token, signature = presented.token(key_name), presented.signature
-    if not token or not signature:
-        missing = "x-amz-customauthorizer-signature" if token else f"the token ({key_name})"
-        sent = ", ".join(presented.names()) or "none"
-        return _invalid(
-            f"{missing} is missing or empty; the parameters sent are: {sent}",
-            f"send the token as {key_name}=… together with its signature, after the last ? of the user name",
-        )
-    if len(token) > MAX_TOKEN_LENGTH or len(signature) > MAX_SIGNATURE_LENGTH:
-        return _invalid(
-            f"token or signature is too long: {len(token)} and {len(signature)} characters",
-            f"keep the token within {MAX_TOKEN_LENGTH} and the signature within {MAX_SIGNATURE_LENGTH}",
-        )
-    for name, key in authorizer.public_keys.items():
-        if public_key_verifies(key, token, signature):
-            return Proof(token=token, how=f"signature verified with {name}")
-    return _invalid(
-        f"the signature does not verify with {' or '.join(authorizer.public_keys)}",
-        "sign exactly the token that is sent, without a line end, with the private key of one of these",
+    :param token: the verified token, None where none was verified (C3).
+    """
+    origin, connect = attempt.origin, attempt.connect
+    certificate, http = origin.certificate, origin.http
+    return build_event(
+        connection_id=origin.connection_id,
+        mqtt=None
+        if connect is None
+        else MqttContext(username=connect.username, password=connect.password, client_id=connect.client_id),
+        http=None if http is None else HttpContext(headers=http.headers, query_string=http.query),
+        tls=TlsContext(
+            server_name=origin.server_name,
+            certificate_pem=None if certificate is None else certificate.pem,
+            principal_id=None if certificate is None else certificate.principal_id,
+        ),
+        token=token,
+        signature_verified=token is not None,
     )
 
 
 def judge(
     config: GatewayConfig, authorizer: Authorizer, proof: Proof, answer: Answer, attempt: Attempt
 ) -> Grant | Refusal:
-    """Judge a valid answer: authenticated, and allowed to connect with this client id and will (C21, D21, F13)."""
+    """Judge a valid answer: authenticated, and allowed to do what the attempt is about (C21, D21, D26, F13)."""
     if not answer.authenticated:
         return Refusal(
             reason=Reason.NOT_AUTHENTICATED,
             why=f"the function of authorizer {authorizer.name} answered isAuthenticated: false",
             fix="send the credentials that the function expects",
         )
-    why = ""
-    for action, resource in _needed(attempt):
-        request = Request(action=action, resource=config.arn(resource), client_id=attempt.client_id)
-        decision = decide(answer.policies, request)
-        if not decision.allowed:
-            return Refusal(
-                reason=Reason.POLICY, why=decision.reason, fix=f"let the function's policy allow {action} on it"
-            )
-        why = why or decision.reason
+    certificate = attempt.origin.certificate
+    if certificate is not None and answer.principal_id != certificate.principal_id:
+        return Refusal(
+            reason=Reason.FUNCTION_FAILED,
+            why=f"the function of authorizer {authorizer.name} answered a principalId that is not the certificate's",
+            fix="return protocolData.tls.principalId of the event as principalId (A65)",
+        )
+    policies = answer.policies if certificate is None else (*answer.policies, *certificate.policy_documents)
+    why = _forbidden(config, policies, attempt)
+    if isinstance(why, Refusal):
+        return why
     return Grant(
         authorizer=authorizer.name,
         signature=proof.how,
@@ -194,39 +213,87 @@ def judge(
         refresh_after=answer.refresh_after,
         disconnect_after=answer.disconnect_after,
         why=why,
+        policies=policies,
     )
 
 
-def _needed(attempt: Attempt) -> list[tuple[str, str]]:
-    """List the actions and resources that a CONNECT needs: a will needs to be publishable (D21)."""
-    needed = [("iot:Connect", f"client/{attempt.client_id}")]
+@frozen(kw_only=True, eq=False)
+class _Running:
+    """The runtime of an authorizer's function, and what it was made from."""
+
+    spec: FunctionSpec
+    runtime: Runtime
+
+
+def _forbidden(config: GatewayConfig, policies: tuple[Policy, ...], attempt: Attempt) -> str | Refusal:
+    """Return the reason of the first permission, or the refusal where one is missing."""
+    first = ""
+    for action, resource in _needed(attempt):
+        request = Request(action=action, resource=config.arn(resource), client_id=attempt.client_id)
+        decision = decide(policies, request)
+        if not decision.allowed:
+            fix = f"let the function's policy allow {action} on it"
+            return Refusal(reason=Reason.POLICY, why=decision.reason, fix=fix)
+        first = first or decision.reason
+    return first
+
+
+def _needed(attempt: Attempt) -> Iterator[tuple[str, str]]:
+    """List the actions and resources that an attempt needs; a will needs to be publishable (D21)."""
+    if attempt.connect is None:
+        yield from _publishing(attempt.topic or "", attempt.retain)
+        return
+    yield "iot:Connect", f"client/{attempt.client_id}"
     will = attempt.connect.will
     if will is not None:
-        needed.append(("iot:Publish", f"topic/{will.topic}"))
-        if will.retain:
-            needed.append(("iot:RetainPublish", f"topic/{will.topic}"))
-    return needed
+        yield from _publishing(will.topic, will.retain)
 
 
-def _runtime(config: GatewayConfig, authorizer: Authorizer) -> PythonRuntime:
-    return PythonRuntime(
-        FunctionSpec(
-            file=authorizer.file,
-            handler=authorizer.handler,
-            function_arn=config.function_arn(authorizer),
-            environment=authorizer.environment,
+def _publishing(topic: str, retain: bool) -> Iterator[tuple[str, str]]:
+    yield "iot:Publish", f"topic/{topic}"
+    if retain:
+        yield "iot:RetainPublish", f"topic/{topic}"
+
+
+def _obstacle(origin: Origin) -> Refusal | None:
+    """Say what is in the way of any credentials here: a DISABLED domain (A61), a certificate that is missing (A63)."""
+    domain = origin.domain
+    if domain is None:
+        return None
+    if not domain.enabled:
+        return Refusal(
+            reason=Reason.DOMAIN_DISABLED,
+            why=f"domain configuration {domain.name} is DISABLED",
+            fix='set its status to "ENABLED", or connect to another name',
         )
-    )
+    if domain.authentication_type is not AuthenticationType.CUSTOM_AUTH_X509:
+        return None
+    if origin.certificate is None:
+        return Refusal(
+            reason=Reason.NOT_AUTHENTICATED,
+            why=f"domain configuration {domain.name} wants a client certificate, and there was none",
+            fix="connect with a client certificate that the configuration registers (A63)",
+        )
+    if not origin.certificate.active:
+        return Refusal(
+            reason=Reason.NOT_AUTHENTICATED,
+            why=f"client certificate {origin.certificate.name} is INACTIVE",
+            fix='set its status to "ACTIVE" (A63)',
+        )
+    return None
+
+
+async def _retire(runtime: Runtime) -> None:
+    try:
+        await asyncio.sleep(_RETIREMENT)
+    finally:
+        await runtime.aclose()
 
 
 def _mend(error: FunctionFailed) -> str:
     if isinstance(error, FunctionTimedOut):
         return "make the function faster: it must answer within 5 s, and load within 10 s"
     return "mend the function; `customauth gateway --show-function-output` shows its output"
-
-
-def _invalid(why: str, fix: str) -> Refusal:
-    return Refusal(reason=Reason.PARAMETER_INVALID, why=why, fix=fix)
 
 
 def _deepest(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -18,6 +19,8 @@ from customauth._files import write_private, write_public
 _CA_DAYS = 3650
 # What TLS clients of today still take from a server.
 _SERVER_DAYS = 397
+# A kept certificate must not end while the gateway runs.
+_LEAST_VALIDITY = timedelta(days=30)
 
 
 @frozen(kw_only=True)
@@ -30,29 +33,48 @@ class ServerIdentity:
 
 
 def server_identity(folder: Path, names: Sequence[str]) -> ServerIdentity:
-    """Make a server certificate for the names, signed by the folder's CA, which is made when it is not there.
+    """Give a server certificate for the names, signed by the folder's CA; what is missing is made.
 
+    A certificate that is there already is kept while it covers all the names and is valid for 30 days more.
     Whoever may do so at the same time as others locks the folder, and loads the files before it lets go.
 
     :raises ValueError: when the folder holds a CA that cannot be read, or half of one.
     :raises OSError: when the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ca_file, ca_key_file = folder / "ca.pem", folder / "ca-key.pem"
-    if ca_file.exists() or ca_key_file.exists():
-        ca, ca_key = _load_ca(ca_file, ca_key_file)
+    identity = ServerIdentity(
+        ca_file=folder / "ca.pem", certificate_file=folder / "server.pem", key_file=folder / "server-key.pem"
+    )
+    ca_key_file = folder / "ca-key.pem"
+    if identity.ca_file.exists() or ca_key_file.exists():
+        ca, ca_key = _load_ca(identity.ca_file, ca_key_file)
     else:
         ca, ca_key = _make_ca()
         write_private(ca_key_file, _key_pem(ca_key))
-        write_public(ca_file, ca.public_bytes(serialization.Encoding.PEM))
-    key = _new_key()
-    certificate = _make_server_certificate(ca, ca_key, key, names)
-    identity = ServerIdentity(
-        ca_file=ca_file, certificate_file=folder / "server.pem", key_file=folder / "server-key.pem"
-    )
-    write_private(identity.key_file, _key_pem(key))
-    write_public(identity.certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
+        write_public(identity.ca_file, ca.public_bytes(serialization.Encoding.PEM))
+    if not _is_still_good(identity, ca, names):
+        key = _new_key()
+        certificate = _make_server_certificate(ca, ca_key, key, names)
+        write_private(identity.key_file, _key_pem(key))
+        write_public(identity.certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
     return identity
+
+
+def _is_still_good(identity: ServerIdentity, ca: x509.Certificate, names: Sequence[str]) -> bool:
+    try:
+        certificate = x509.load_pem_x509_certificate(identity.certificate_file.read_bytes())
+        key = serialization.load_pem_private_key(identity.key_file.read_bytes(), None)
+        certificate.verify_directly_issued_by(ca)
+        covered = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.ExtensionNotFound):
+        return False
+    now = datetime.now(UTC)
+    return (
+        key.public_key() == certificate.public_key()
+        and certificate.not_valid_before_utc <= now
+        and now + _LEAST_VALIDITY <= certificate.not_valid_after_utc
+        and set(map(_general_name, names)) <= set(covered)
+    )
 
 
 def _new_key() -> rsa.RSAPrivateKey:

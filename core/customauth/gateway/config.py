@@ -1,81 +1,123 @@
-"""The gateway's configuration: which names it serves and which custom authorizers decide (section B of the facts).
+"""The gateway's configuration as data: names, custom authorizers, domain configurations, client certificates.
 
-::
-
-    [gateway]
-    names = ["localhost"]              # what clients may ask for by SNI; the first is in the printed commands
-    region = "us-east-1"
-    account = "123456789012"
-    default_authorizer = "my-authorizer"
-
-    [authorizers.my-authorizer]
-    status = "ACTIVE"                  # left out it is INACTIVE, as on AWS (B9)
-    function = "authorizer.py:handler"
-    token_key_name = "token"
-    token_signing_public_keys = { key1 = "public.pem" }     # a file, or the PEM itself
-
-    [authorizers.open-door]
-    status = "ACTIVE"
-    function = "authorizer.py:handler"
-    signing_disabled = true
+:func:`customauth.gateway.load_config` reads one from a file; ``docs/gateway-config.md`` has every key of it.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import enum
 import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from customauth.errors import CredentialError
-from customauth.gateway.runtime import parse_function
-from customauth.signing import load_public_key
+from customauth.gateway.runtimes.functions import Function, LambdaFunction
+from customauth.policy import Policy
 
-_NAME = re.compile(r"[\w=,@-]{1,128}", re.ASCII)  # B1
-_TOKEN_KEY_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")  # B3
-_PUBLIC_KEY_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")  # B4
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
-_ACCOUNT = re.compile(r"\d{12}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_MAX_PUBLIC_KEYS = 2  # B5
+DEFAULT_ENDPOINT = "iot:Data-ATS"
+"""The name of the default endpoint's own configuration, which cannot be changed (A56)."""
 
 
 class ConfigError(ValueError):
-    """The configuration cannot be used; the message names the place and the mend."""
+    """The configuration cannot be used; the message names the file, the line, the place and the mend.
+
+    :ivar line: the line in the file, from 1; None where the fault is in no single line.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class AuthenticationType(enum.Enum):
+    """How clients of a domain configuration prove who they are (A53)."""
+
+    CUSTOM_AUTH_X509 = "CUSTOM_AUTH_X509"
+    CUSTOM_AUTH = "CUSTOM_AUTH"
+    AWS_X509 = "AWS_X509"
+    AWS_SIGV4 = "AWS_SIGV4"
+    DEFAULT = "DEFAULT"
+
+
+class ApplicationProtocol(enum.Enum):
+    """What clients of a domain configuration speak (A53)."""
+
+    SECURE_MQTT = "SECURE_MQTT"
+    MQTT_WSS = "MQTT_WSS"
+    HTTPS = "HTTPS"
+    DEFAULT = "DEFAULT"
 
 
 @frozen(kw_only=True)
 class Authorizer:
     """A custom authorizer, with AWS's own attributes (B1-B10).
 
-    :ivar active: an INACTIVE authorizer refuses everybody.
-    :ivar file: the file of its function, and ``handler`` the function's name in it.
-    :ivar public_keys: by key name, one or two; none when signing is disabled.
+    :ivar active: an INACTIVE authorizer refuses everybody (B9).
+    :ivar function: what decides: a function in a file, an Invoke endpoint, a function in AWS Lambda.
+    :ivar token_key_name: under which name clients send the token (B3).
+    :ivar public_keys: by key name, one or two (B5); none when signing is disabled (B6).
+    :ivar environment: the function's environment variables.
+    :ivar enable_caching_for_http: whether an answer serves later requests of the same HTTP connection too (C32).
+    :ivar memory_size: what the function may use, in MB.
     """
 
     name: str
     active: bool
-    file: Path
-    handler: str
+    function: Function
     token_key_name: str | None = None
     signing_disabled: bool = False
     public_keys: Mapping[str, RSAPublicKey] = field(factory=dict)
     environment: Mapping[str, str] = field(factory=dict, repr=False)
+    enable_caching_for_http: bool = False
+    memory_size: int = 512
+
+
+@frozen(kw_only=True)
+class DomainConfiguration:
+    """How the gateway behaves under one server name (A53-A61).
+
+    :ivar server_name: what clients ask for by SNI, in lower case.
+    :ivar default_authorizer: who decides here when the client names none (A60).
+    :ivar allow_authorizer_override: whether a client may name another authorizer (A58).
+    :ivar enabled: under a DISABLED configuration nobody is authenticated (A61).
+    """
+
+    name: str
+    server_name: str
+    authentication_type: AuthenticationType = AuthenticationType.DEFAULT
+    application_protocol: ApplicationProtocol = ApplicationProtocol.DEFAULT
+    default_authorizer: str | None = None
+    allow_authorizer_override: bool = True
+    enabled: bool = True
+
+
+@frozen(kw_only=True)
+class ClientCertificate:
+    """A registered X.509 client certificate (A63-A66).
+
+    :ivar pem: the certificate alone, as the function's event shows it (A64).
+    :ivar principal_id: its certificateId: the SHA-256 of its DER form in lower-case hexadecimal digits (A64).
+    :ivar policy_documents: what it may do, together with what the function allows (A66).
+    """
+
+    name: str
+    pem: str
+    principal_id: str
+    active: bool
+    policy_documents: tuple[Policy, ...]
 
 
 @frozen(kw_only=True)
 class GatewayConfig:
     """What one gateway serves.
 
-    :ivar names: what clients may ask for by SNI (A47).
-    :ivar default_authorizer: who decides when the client names none (A60).
+    :ivar names: the default endpoint's names, which clients may ask for by SNI (A47).
+    :ivar default_authorizer: the account's default: who decides when neither the client nor the domain configuration
+        names one (A60).
+    :ivar plus_is_space: whether a ``+`` in a user name is read as a space; AWS's own reading is unknown (A14).
+    :ivar files: the files that it was read from, the functions' aside.
     """
 
     authorizers: Mapping[str, Authorizer]
@@ -83,188 +125,34 @@ class GatewayConfig:
     region: str = "us-east-1"
     account: str = "123456789012"
     default_authorizer: str | None = None
+    domain_configurations: tuple[DomainConfiguration, ...] = ()
+    client_certificates: tuple[ClientCertificate, ...] = ()
+    plus_is_space: bool = False
+    files: tuple[Path, ...] = field(default=(), eq=False, repr=False)
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """All names that clients may ask for by SNI, those of the default endpoint first."""
+        return (*self.names, *(domain.server_name for domain in self.domain_configurations))
+
+    def domain(self, server_name: str) -> DomainConfiguration | None:
+        """Return the configuration that a server name selects, ENABLED or not, whatever the name's case (A55).
+
+        A name of the default endpoint gives :data:`DEFAULT_ENDPOINT`, whose type and protocol are DEFAULT (A56);
+        a name that is not served gives None.
+        """
+        wanted = server_name.lower()
+        if wanted in self.names:
+            return DomainConfiguration(name=DEFAULT_ENDPOINT, server_name=wanted)
+        return next((domain for domain in self.domain_configurations if domain.server_name == wanted), None)
 
     def arn(self, resource: str) -> str:
         """Return the ARN of an IoT resource of this account, such as ``client/abc`` (D3)."""
         return f"arn:aws:iot:{self.region}:{self.account}:{resource}"
 
     def function_arn(self, authorizer: Authorizer) -> str:
-        """Return the ARN that the authorizer's function sees in its context."""
+        """Return the ARN that the authorizer's function sees in its context: its own, where it runs in AWS Lambda."""
+        if isinstance(authorizer.function, LambdaFunction):
+            return authorizer.function.arn
         name = re.sub(r"[^a-zA-Z0-9_-]", "-", authorizer.name)[:64]
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{name}"
-
-
-def load_config(file: Path) -> GatewayConfig:
-    """Read a configuration file; relative paths in it are relative to its folder.
-
-    :raises ConfigError: naming the file, the place in it and the mend.
-    """
-    try:
-        return parse_config(tomllib.loads(file.read_text(encoding="utf-8")), base=file.parent)
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from error
-    except ConfigError as error:
-        raise ConfigError(f"{file}: {error}") from error
-
-
-def parse_config(document: Mapping[str, Any], *, base: Path) -> GatewayConfig:
-    """Build the configuration from a parsed document.
-
-    :raises ConfigError: naming the place and the mend.
-    """
-    root = _Table("", document)
-    gateway = root.table("gateway")
-    tables = root.table("authorizers")
-    authorizers = {name: _authorizer(name, tables.table(name), base) for name in tables.names()}
-    if not authorizers:
-        raise ConfigError("there is no authorizer; add a table [authorizers.NAME]")
-    root.finish()
-    names = gateway.texts("names", ["localhost"])
-    if not names:
-        raise gateway.error("names", 'name at least one, such as "localhost"')
-    for name in names:
-        _check_server_name(gateway, name)
-    default = gateway.text("default_authorizer", None)
-    if default is not None and default not in authorizers:
-        raise gateway.error(
-            "default_authorizer", f"there is no authorizer {default!r}; there are {', '.join(authorizers)}"
-        )
-    config = GatewayConfig(
-        authorizers=authorizers,
-        names=tuple(name.lower() for name in names),
-        region=gateway.matching("region", _REGION, "a region such as us-east-1", "us-east-1"),
-        account=gateway.matching("account", _ACCOUNT, "twelve digits, in quotes", "123456789012"),
-        default_authorizer=default,
-    )
-    gateway.finish()
-    return config
-
-
-def _authorizer(name: str, table: _Table, base: Path) -> Authorizer:
-    if not _NAME.fullmatch(name):
-        raise table.error("", "an authorizer's name has 1 to 128 letters, digits and _=,@- (B1)")
-    status = table.text("status", "INACTIVE")
-    if status not in ("ACTIVE", "INACTIVE"):
-        raise table.error("status", "write ACTIVE or INACTIVE (B9)")
-    function = table.text("function", None)
-    if function is None:
-        raise table.error("function", 'say which function decides, as "authorizer.py:handler"')
-    try:
-        file, handler = parse_function(function, base=base)
-    except ValueError as error:
-        raise table.error("function", str(error)) from error
-    if not file.is_file():
-        raise table.error("function", f"there is no file {file}")
-    signing_disabled = table.flag("signing_disabled", False)
-    key_table = table.table("token_signing_public_keys")
-    keys = {key: _public_key(key_table, key, base) for key in key_table.names()}
-    key_name = table.matching("token_key_name", _TOKEN_KEY_NAME, "1 to 128 letters, digits, _ and - (B3)", None)
-    variables = _variables(table.table("environment"))
-    table.finish()
-    if signing_disabled and keys:
-        raise table.error("token_signing_public_keys", "leave the keys out, since signing is disabled (B6)")
-    if not signing_disabled and not 1 <= len(keys) <= _MAX_PUBLIC_KEYS:
-        raise table.error("token_signing_public_keys", "give one or two public keys, or signing_disabled = true (B5)")
-    if not signing_disabled and key_name is None:
-        raise table.error("token_key_name", "say under which name clients send the token (B5)")
-    return Authorizer(
-        name=name,
-        active=status == "ACTIVE",
-        file=file,
-        handler=handler,
-        token_key_name=key_name,
-        signing_disabled=signing_disabled,
-        public_keys=keys,
-        environment=variables,
-    )
-
-
-def _check_server_name(gateway: _Table, name: str) -> None:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        if not _HOST_NAME.fullmatch(name):
-            wanted = "a host name of ASCII letters, digits, hyphens and dots is wanted"
-            raise gateway.error("names", f"{name!r}: {wanted}") from None
-    else:
-        raise gateway.error("names", f"{name!r} is an address, which no client sends as SNI; give a host name")
-
-
-def _variables(table: _Table) -> dict[str, str]:
-    variables = {name: table.text(name, None) or "" for name in table.names()}
-    for name, value in variables.items():
-        if not _VARIABLE.fullmatch(name):
-            raise table.error(repr(name), "a variable's name has letters, digits and _, and no digit first")
-        if "\0" in value:
-            raise table.error(name, "a variable's value has no NUL")
-    return variables
-
-
-def _public_key(table: _Table, name: str, base: Path) -> RSAPublicKey:
-    if not _PUBLIC_KEY_NAME.fullmatch(name):
-        raise table.error(name, "a key's name has 1 to 128 letters, digits and :_- (B4)")
-    value = table.text(name, None) or ""
-    try:
-        pem = value.encode() if "-----BEGIN" in value else (base / value).read_bytes()
-        return load_public_key(pem)
-    except OSError as error:
-        raise table.error(name, f"{value}: {error.strerror or error}") from error
-    except CredentialError as error:
-        raise table.error(name, str(error)) from error
-
-
-class _Table:
-    """One table of the document: typed look-ups whose errors name the place, and a check for what nobody asked for."""
-
-    def __init__(self, path: str, content: Mapping[str, Any]) -> None:
-        self._path = path
-        self._content = content
-        self._seen: set[str] = set()
-
-    def error(self, key: str, message: str) -> ConfigError:
-        return ConfigError(f"{'.'.join(filter(None, (self._path, key)))}: {message}")
-
-    def names(self) -> list[str]:
-        return list(self._content)
-
-    def table(self, key: str) -> _Table:
-        value = self._get(key, {}, lambda value: isinstance(value, dict), "a table")
-        return _Table(".".join(filter(None, (self._path, key))), value)
-
-    def text(self, key: str, default: str | None) -> str | None:
-        value: str | None = self._get(key, default, lambda value: isinstance(value, str), "a text in quotes")
-        return value
-
-    def texts(self, key: str, default: list[str]) -> list[str]:
-        value: list[str] = self._get(key, default, _is_texts, "a list of texts")
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        value: bool = self._get(key, default, lambda value: isinstance(value, bool), "true or false")
-        return value
-
-    def matching(self, key: str, pattern: re.Pattern[str], wanted: str, default: str | None) -> Any:
-        value = self.text(key, default)
-        if value is not None and not pattern.fullmatch(value):
-            raise self.error(key, f"{wanted} is wanted")
-        return value
-
-    def finish(self) -> None:
-        unknown = [key for key in self._content if key not in self._seen]
-        if unknown:
-            raise self.error(unknown[0], f"unknown; known here: {', '.join(sorted(self._seen))}")
-
-    def _get(self, key: str, default: Any, fits: Callable[[Any], bool], wanted: str) -> Any:
-        self._seen.add(key)
-        if key not in self._content:
-            return default
-        value = self._content[key]
-        if not fits(value):
-            raise self.error(key, f"{wanted} is wanted")
-        return value
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -4,25 +4,52 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from customauth import _parameters as grammar
+from customauth.gateway.origin import HttpRequest
+from customauth.gateway.presented import Presented
 from customauth.mqtt import Connect
+
+MASK = "***"
 
 # A shorter one is found in any text, and the gaps would tell it.
 _SHORTEST = 4
+# Headers that hold no credential; the value of any other may be one, since a function can read them all.
+_PLAIN_HEADERS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "origin",
+        "pragma",
+        "sec-websocket-extensions",
+        "sec-websocket-key",
+        "sec-websocket-protocol",
+        "sec-websocket-version",
+        "upgrade",
+        "user-agent",
+        grammar.AUTHORIZER_NAME,
+    }
+)
+_PLAIN_PARAMETERS = frozenset({"qos", "retain", *grammar.SDK_NAMES})
 
 
-def secrets_of(connect: Connect) -> list[str]:
+def secrets_of(connect: Connect | None, http: HttpRequest | None) -> list[str]:
     """List what no line may show, in every form that a text may have it in; the longest first.
 
-    These are the password, and of the user name's parameters all values but the authorizer's name.
+    These are the password, and all values of the user name's parameters, the URL query and the headers but those that
+    are known to be harmless.
     """
-    _, query = grammar.split_username(connect.username or "")
-    pairs = grammar.split_parameters(query or "")
-    found = {value for key, value in pairs if not grammar.same_name(key, grammar.AUTHORIZER_NAME)}
+    found = set(_values(connect, http))
     found |= {grammar.decode_leniently(value) for value in found}
-    if connect.password is not None:
+    if connect is not None and connect.password is not None:
         found |= {connect.password.decode(errors="replace"), base64.b64encode(connect.password).decode("ascii")}
     found |= {escaped[1:-1] for secret in found for escaped in (ascii(secret), json.dumps(secret))}
     return sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True)
@@ -31,5 +58,76 @@ def secrets_of(connect: Connect) -> list[str]:
 def redacted(text: str, secrets: Sequence[str]) -> str:
     """Mask each secret in a text."""
     for secret in secrets:
-        text = text.replace(secret, "***")
+        text = text.replace(secret, MASK)
     return text
+
+
+def masked_parameters(presented: Presented) -> tuple[tuple[str, str, str], ...]:
+    """List what was presented as source, name and value; only harmless values are shown."""
+    named = [("username", name, value) for name, value in presented.username]
+    named += [("query", name, value) for name, value in presented.query]
+    named += [
+        ("header", name, value)
+        for name, value in presented.headers.items()
+        if name not in _PLAIN_HEADERS or name == grammar.AUTHORIZER_NAME
+    ]
+    # The others may be pieces of a token whose & was not encoded.
+    showable = {
+        *grammar.showable_names(presented.username),
+        *grammar.showable_names(presented.query),
+        *presented.headers,
+    }
+    return tuple(
+        (source, name if name in showable else MASK, value if _is_plain(name) else MASK)
+        for source, name, value in named
+    )
+
+
+def masked_event(event: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
+    """Return an event of :func:`customauth.authorizer.build_event` in which every secret is masked."""
+    masked = dict(event)
+    if "token" in masked:
+        masked["token"] = MASK
+    data = {name: dict(context) for name, context in event.get("protocolData", {}).items()}
+    if "mqtt" in data:
+        mqtt = data["mqtt"]
+        if "password" in mqtt:
+            mqtt["password"] = MASK
+        if "username" in mqtt:
+            mqtt["username"] = redacted(_masked_username(mqtt["username"]), secrets)
+        if "clientId" in mqtt:
+            mqtt["clientId"] = redacted(mqtt["clientId"], secrets)
+    if "http" in data:
+        http = data["http"]
+        http["headers"] = {
+            name: redacted(value, secrets) if name.lower() in _PLAIN_HEADERS else MASK
+            for name, value in http["headers"].items()
+        }
+        http["queryString"] = redacted(_masked_query(http["queryString"]), secrets)
+    if data:
+        masked["protocolData"] = data
+    return masked
+
+
+def _values(connect: Connect | None, http: HttpRequest | None) -> Iterator[str]:
+    texts = []
+    if connect is not None:
+        texts.append(grammar.split_username(connect.username or "")[1] or "")
+    if http is not None:
+        texts.append(http.query)
+        yield from (value for name, value in http.headers.items() if name not in _PLAIN_HEADERS)
+    for text in texts:
+        yield from (value for name, value in grammar.split_parameters(text) if not _is_plain(name))
+
+
+def _is_plain(name: str) -> bool:
+    return grammar.same_name(name, grammar.AUTHORIZER_NAME) or name in _PLAIN_PARAMETERS
+
+
+def _masked_username(username: str) -> str:
+    user, query = grammar.split_username(username)
+    return user if query is None else f"{user}?{_masked_query(query)}"
+
+
+def _masked_query(query: str) -> str:
+    return "&".join(f"{name}={value if _is_plain(name) else MASK}" for name, value in grammar.split_parameters(query))

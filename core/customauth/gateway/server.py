@@ -1,32 +1,47 @@
-"""The local device gateway as a whole: listen, serve, stop."""
+"""The local device gateway as a whole: listen, serve, follow its configuration, stop."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import ssl
-import weakref
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from customauth._files import locked
 from customauth.gateway.authenticate import Authenticator
 from customauth.gateway.ca import server_identity
-from customauth.gateway.config import GatewayConfig
+from customauth.gateway.client_hello import ClientHello
+from customauth.gateway.config import ClientCertificate, ConfigError, DomainConfiguration, GatewayConfig
 from customauth.gateway.decision import Decision
 from customauth.gateway.front import Front
-from customauth.gateway.tls import alerting, failure_line
+from customauth.gateway.http_publish import Publish
+from customauth.gateway.office import Office
+from customauth.gateway.origin import Origin
+from customauth.gateway.records import Record
+from customauth.gateway.reload import ConfigWatcher
+from customauth.gateway.runtimes.choose import bundled_runtime
+from customauth.gateway.runtimes.contract import RuntimeFactory
+from customauth.gateway.tls import Desk, Rejected, TlsConnection
+from customauth.gateway.tls_contexts import TlsContexts
+from customauth.gateway.tls_failures import failure_line
 
-ALPN_PROTOCOLS = ("mqtt", "x-amzn-mqtt-ca")
-"""What the gateway negotiates; the second one leads nowhere, as it means a client certificate (A39, A40)."""
+MAIN_PORT = 443
+"""The port of AWS that custom authentication is on; the gateway's own ``port`` stands for it (A39, A42, A43)."""
+FURTHER_PORTS = (8883, 8443)
+"""Ports of AWS that a domain configuration can open to custom authentication (A57)."""
 
-_HANDSHAKE_LIMIT = 10.0
-# How long a closed client may take to say that it has noticed, before its socket is taken from it.
-_CLOSE_LIMIT = 2.0
+# How long a closed client may take to say that it has noticed, before its socket is taken from it; in seconds.
+_CLOSE_LIMIT = 3.0
 # Connections that the system holds until they are accepted: a fleet may reconnect at once.
-_BACKLOG = 1024
+_BACKLOG = 4096
+# Connections whose client is not accepted yet; with one more the oldest of them has to go.
+_MAX_STRANGERS = 8192
 
 _log = logging.getLogger("customauth.gateway")
 
@@ -39,11 +54,19 @@ class Gateway:
 
     :param folder: where its CA is kept, or made at the first start.
     :param host: the address to listen on; ``localhost`` is 127.0.0.1 and, where it can be had, ::1.
-    :param port: 0 takes a free one; read it back from ``port``.
+    :param port: 0 takes a free one; read it back from ``port``. It stands for AWS's port 443.
+    :param further_ports: more listeners, by the port of AWS that each stands for (8883, 8443); 0 takes a free one.
+    :param time_scale: how many times faster than the clock the seconds of refreshAfterInSeconds,
+        disconnectAfterInSeconds, cached answers and a WebSocket's lifetime pass (C25-C32, A31).
+    :param follow: the file that the configuration is from, to take its changes while running; a broken one is told in
+        the log, and the last good one kept.
+    :param runtimes: makes the runtime of an authorizer's function.
     :param on_decision: called with every decision, beside the log line of logger ``customauth.gateway``.
+    :param on_record: called with every record: decisions, ends of connections, notes.
     :param on_function_output: called with the name of an authorizer and what its function printed, with the traceback
         where it raised; the end of it, 4096 bytes at most. It may hold credentials.
-    :raises ValueError: when the folder holds a CA that cannot be read, or half of one.
+    :raises ValueError: when the folder holds a CA that cannot be read, or half of one, when a function has no runtime,
+        or for a further port or a time scale that cannot be.
     :raises OSError: when the folder cannot be written.
     """
 
@@ -54,30 +77,51 @@ class Gateway:
         folder: Path,
         host: str = "localhost",
         port: int = 0,
+        further_ports: Mapping[int, int] = MappingProxyType({}),
+        time_scale: float = 1.0,
+        follow: Path | None = None,
+        runtimes: RuntimeFactory = bundled_runtime,
         on_decision: Callable[[Decision], None] | None = None,
+        on_record: Callable[[Record], None] | None = None,
         on_function_output: Callable[[str, str], None] | None = None,
     ) -> None:
+        unknown = [number for number in further_ports if number not in FURTHER_PORTS]
+        if unknown:
+            raise ValueError(f"a further port stands for one of {FURTHER_PORTS}, not for {unknown[0]}")
+        if not time_scale > 0:
+            raise ValueError(f"a time scale is a positive number, not {time_scale}")
         self._config = config
+        self._folder = folder
         self._host = host
+        self._wanted = {MAIN_PORT: port, **further_ports}
+        self._follow = follow
         self._on_decision = on_decision
-        self.port: int = port
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_2  # A49
-        # Another gateway that starts in this folder must not exchange the files before they are loaded.
-        with locked(folder):
-            identity = server_identity(folder, _certificate_names(config.names, host))
-            self._context.load_cert_chain(identity.certificate_file, identity.key_file)
-        self.ca_file: Path = identity.ca_file
-        self._context.set_alpn_protocols(list(ALPN_PROTOCOLS))
-        self._context.options |= ssl.OP_NO_TICKET  # A49
-        self._context.num_tickets = 0  # A49
-        self._context.sni_callback = self._on_server_name
-        self._context.sslobject_class = alerting(self._handshake_failed)
-        self._server_names: weakref.WeakKeyDictionary[ssl.SSLObject, str] = weakref.WeakKeyDictionary()
+        self._on_record = on_record
+        self.ports: dict[int, int] = {}
+        self.ca_file: Path = folder / "ca.pem"
+        self._contexts = self._make_contexts(config)
+        self._office = Office(
+            authenticator=Authenticator(config, runtimes=runtimes, on_function_output=on_function_output),
+            record=self._record,
+            domain=self._domain,
+            time_scale=time_scale,
+        )
         self._servers: list[asyncio.Server] = []
-        self._connections: set[Front] = set()
+        self._connections: set[TlsConnection] = set()
+        self._strangers: dict[TlsConnection, None] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._closing = False
-        self._authenticator = Authenticator(config, on_function_output=on_function_output)
+        self._empty = asyncio.Event()
+
+    @property
+    def config(self) -> GatewayConfig:
+        """The configuration that is in force."""
+        return self._config
+
+    @property
+    def port(self) -> int:
+        """The port that stands for AWS's 443, where it listens; before it does, the one that it is to take."""
+        return self.ports.get(MAIN_PORT, self._wanted[MAIN_PORT])
 
     @property
     def endpoint(self) -> str:
@@ -87,39 +131,57 @@ class Gateway:
     async def start(self) -> None:
         """Begin to listen.
 
-        :raises OSError: when the port is taken or the address is not this machine's.
+        :raises OSError: when a port is taken or the address is not this machine's.
         """
-        if self._host != "localhost":
-            self._servers.append(await self._listen(self._host))
-            return
-        self._servers.append(await self._listen("127.0.0.1"))
+        for role, port in self._wanted.items():
+            await self._listen(role, port)
+        if self._follow is not None:
+            watcher = ConfigWatcher(self._follow, self._config, changed=self.configure, refused=self._keep)
+            self._watching = asyncio.get_running_loop().create_task(watcher.run())
+
+    def configure(self, config: GatewayConfig) -> None:
+        """Serve another configuration from now on; the connections that are open stay.
+
+        What cannot be served is told in the log, and the last configuration stays.
+        """
         try:
-            # A client may try ::1 first; without it, it must fall back.
-            self._servers.append(await self._listen("::1"))
-        except OSError as error:
-            _log.debug("not listening on ::1: %s", error)
+            contexts = self._contexts
+            if (config.server_names, config.client_certificates) != (
+                self._config.server_names,
+                self._config.client_certificates,
+            ):
+                contexts = self._make_contexts(config)
+            else:
+                contexts = contexts.serving(config)
+            self._office.authenticator.configure(config)
+        except (ValueError, OSError, ssl.SSLError) as error:
+            self._office.note(None, f"configuration kept as it was: {error}")
+            return
+        self._contexts, self._config = contexts, config
+        self._office.note(None, "configuration taken anew")
 
     async def aclose(self) -> None:
-        """Stop listening, close every connection, end the authorizers' processes."""
+        """Stop listening, tell every client and close, end the authorizers' runtimes."""
         self._closing = True
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         for server in self._servers:
             server.close()
-        connections = list(self._connections)
-        for connection in connections:
-            connection.close()
+        for connection in list(self._connections):
+            connection.shutdown()
         try:
             async with asyncio.timeout(_CLOSE_LIMIT):
-                for connection in connections:
-                    await connection.closed.wait()
-                # From Python 3.12 on it waits for clients in their TLS handshake too.
-                for server in self._servers:
-                    await server.wait_closed()
+                if self._connections:
+                    await self._empty.wait()
         except TimeoutError:
             for connection in list(self._connections):
                 connection.abort()
-                await connection.closed.wait()
-        await self._authenticator.aclose()
+            await self._empty.wait()
+        for server in self._servers:
+            await server.wait_closed()
         self._servers.clear()
+        await self._office.authenticator.aclose()
 
     async def __aenter__(self) -> Self:
         try:
@@ -134,63 +196,98 @@ class Gateway:
     ) -> None:
         await self.aclose()
 
-    async def _listen(self, host: str) -> asyncio.Server:
-        server = await asyncio.get_running_loop().create_server(
-            self._front,
-            host,
-            self.port,
-            backlog=_BACKLOG,
-            ssl=self._context,
-            ssl_handshake_timeout=_HANDSHAKE_LIMIT,
-            ssl_shutdown_timeout=_CLOSE_LIMIT,
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        return server
+    def _make_contexts(self, config: GatewayConfig) -> TlsContexts:
+        # Another gateway that starts in this folder must not exchange the files before they are loaded.
+        with locked(self._folder):
+            names = list(config.server_names)
+            # So that a client that dials an address can still check the certificate.
+            names += ["127.0.0.1", "::1"] if self._host == "localhost" else []
+            return TlsContexts(config, server_identity(self._folder, list(dict.fromkeys(names))))
 
-    def _front(self) -> Front:
-        return Front(
-            self._authenticator,
-            server_name=self._server_name,
-            decided=self._decided,
-            note=_log.info,
+    async def _listen(self, role: int, port: int) -> None:
+        if self._host != "localhost":
+            await self._listen_on(self._host, role, port)
+            return
+        await self._listen_on("127.0.0.1", role, port)
+        try:
+            # A client may try ::1 first; without it, it must fall back.
+            await self._listen_on("::1", role, self.ports[role])
+        except OSError as error:
+            _log.debug("not listening on ::1: %s", error)
+
+    async def _listen_on(self, host: str, role: int, port: int) -> None:
+        desk = Desk(
+            choose=self._choose,
+            handler=functools.partial(self._front, role),
+            failed=self._handshake_failed,
+            note=self._office.note,
             opened=self._opened,
-            lost=self._connections.discard,
+            closed=self._closed,
         )
+        server = await asyncio.get_running_loop().create_server(
+            lambda: TlsConnection(desk), host, port, backlog=_BACKLOG
+        )
+        self._servers.append(server)
+        self.ports[role] = server.sockets[0].getsockname()[1]
 
-    def _opened(self, connection: Front) -> None:
+    def _choose(self, hello: ClientHello) -> ssl.SSLContext | Rejected:
+        return self._contexts.choose(hello)
+
+    def _front(self, role: int, tls: TlsConnection, hello: ClientHello) -> Front:
+        server_name = hello.server_name
+        origin = Origin(
+            connection_id=str(uuid.uuid4()),
+            peer=tls.peer,
+            port=role,
+            server_name=server_name,
+            alpn=tls.alpn,
+            domain=None if server_name is None else self._domain(server_name),
+            certificate=self._certificate(tls.certificate),
+            handshake=tls.handshake_duration,
+        )
+        return Front(tls, self._office, origin, publish=self._publish, admitted=functools.partial(self._admitted, tls))
+
+    def _opened(self, connection: TlsConnection) -> None:
         self._connections.add(connection)
+        self._strangers[connection] = None
         if self._closing:
-            # It was in its handshake when the others were closed.
             connection.abort()
+        elif len(self._strangers) > _MAX_STRANGERS:
+            oldest = next(iter(self._strangers))
+            self._office.note(oldest.peer, f"more than {_MAX_STRANGERS} connections wait to be let in")
+            oldest.abort()
 
-    def _on_server_name(
-        self, tls: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext
-    ) -> int | None:
-        if self._closing:
-            return ssl.ALERT_DESCRIPTION_USER_CANCELLED
-        if name is None:
+    def _admitted(self, connection: TlsConnection) -> None:
+        self._strangers.pop(connection, None)
+
+    def _closed(self, connection: TlsConnection) -> None:
+        self._connections.discard(connection)
+        self._strangers.pop(connection, None)
+        if self._closing and not self._connections:
+            self._empty.set()
+
+    def _domain(self, name: str) -> DomainConfiguration | None:
+        return self._config.domain(name)
+
+    def _certificate(self, der: bytes | None) -> ClientCertificate | None:
+        if der is None:
             return None
-        if name.lower() not in self._config.names:
-            served = ", ".join(self._config.names)
-            _log.info("CLOSE unknown SNI %r (F14); fix: connect to %s, or add the name to names", name, served)
-            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        if isinstance(tls, ssl.SSLObject):
-            self._server_names[tls] = name
-        return None
+        principal_id = sha256(der).hexdigest()
+        found = (known for known in self._config.client_certificates if known.principal_id == principal_id)
+        return next(found, None)
 
-    def _handshake_failed(self, failure: ssl.SSLError) -> None:
-        _log.info("%s", failure_line(failure, self.ca_file, self._config.names[0]))
+    def _publish(self, publish: Publish, payload: bytes) -> None:
+        _log.debug("published %d bytes to a topic with QoS %d; no router takes them yet", len(payload), publish.qos)
 
-    def _server_name(self, transport: asyncio.BaseTransport) -> str | None:
-        return self._server_names.get(transport.get_extra_info("ssl_object"))
+    def _handshake_failed(self, peer: str, failure: ssl.SSLError) -> None:
+        self._office.note(peer, failure_line(failure, self.ca_file, self._config.names[0]))
 
-    def _decided(self, decision: Decision) -> None:
-        _log.info("%s", decision.line())
-        if self._on_decision is not None:
-            self._on_decision(decision)
+    def _keep(self, error: ConfigError) -> None:
+        self._office.note(None, f"configuration kept as it was: {error}")
 
-
-def _certificate_names(names: Sequence[str], host: str) -> list[str]:
-    """Add the loopback addresses, so that a client that dials an address can still check the certificate."""
-    extra = ["127.0.0.1", "::1"] if host == "localhost" else []
-    return list(dict.fromkeys([*names, *extra]))
+    def _record(self, record: Record) -> None:
+        _log.info("%s", record.line())
+        if self._on_record is not None:
+            self._on_record(record)
+        if isinstance(record, Decision) and self._on_decision is not None:
+            self._on_decision(record)

@@ -1,9 +1,11 @@
 """Load a Python authorizer function and answer invocations of it: the whole life of one worker process.
 
-The runtime starts this file as a program, one process for each worker, and owns the other end of the
-channel. A frame on the channel is :data:`HEADER` (kind, length of the body) and the body. The runtime
-sends :data:`INVOKE` frames; the worker sends one :data:`READY` or :data:`FAULT` when it has loaded the
-function, and then one :data:`ANSWER`, :data:`RAISED` or :data:`FAULT` for each invocation.
+The pool starts this file as a program, one process for each worker, and owns the other ends of its channel
+and of its life line. A frame on the channel is :data:`HEADER` (kind, length of the body) and the body. The
+pool sends :data:`INVOKE` frames; the worker sends one :data:`READY` or :data:`FAULT` when it has loaded the
+function, and then one :data:`ANSWER`, :data:`RAISED`, :data:`FAULT` or :data:`LAST` for each invocation;
+before any of these it may send :data:`FILES`. Nothing is sent on the life line: it ends with the gateway.
+`node_worker.mjs` speaks the same.
 
 Only the standard library is imported, and as little of it as possible: a cold start waits for it.
 """
@@ -18,40 +20,49 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
 HEADER = struct.Struct("!cI")
 
 INVOKE = b"I"
-"""Body: JSON with `event`, `request_id`, `arn`, `name` and `timeout` (seconds)."""
+"""Body: JSON with `event`, `request_id`, `arn` and `timeout` (seconds)."""
 READY = b"Y"
 """No body: the function is loaded."""
 ANSWER = b"A"
 """Body: the JSON text of what the function returned."""
 RAISED = b"R"
 """Body: JSON with `type`, `message` and `line`; the function raised, so `message` may hold event content."""
+LAST = b"L"
+"""Body as :data:`RAISED`; the process ends after it."""
 FAULT = b"F"
 """Body as :data:`RAISED`; the worker's own finding about the function, free of event content."""
+FILES = b"S"
+"""Body: JSON list of files of the function's folder that were loaded and not named before."""
 
 MAX_PAYLOAD = 6_291_556
 """The longest answer in bytes, Lambda's limit for a synchronous invocation."""
 
 _MAX_MESSAGE = 65_536
+_NOT_SOURCES = ("site-packages", "node_modules")
 
 
 class Context:
     """What Lambda passes to a function beside the event."""
 
-    memory_limit_in_mb = "128"
+    client_context = None
+    identity = None
 
-    def __init__(self, *, arn: str, name: str, request_id: str, timeout: float) -> None:
+    def __init__(self, environment: Mapping[str, str], *, arn: str, request_id: str, timeout: float) -> None:
         self.invoked_function_arn = arn
-        self.function_name = name
         self.aws_request_id = request_id
+        self.function_name = environment["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = environment["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
         self._deadline = time.monotonic() + timeout
 
     def get_remaining_time_in_millis(self) -> int:
@@ -59,24 +70,29 @@ class Context:
         return max(int((self._deadline - time.monotonic()) * 1000), 0)
 
 
-def main(channel: int, file: str, handler: str) -> None:
-    """Serve the invocations that arrive on `channel`, and kill the process group when it closes.
+def main(file: str, handler: str, channel: int, life: int) -> None:
+    """Serve the invocations that arrive on `channel`, and kill the process group when `life` ends.
 
     The process must lead a group of its own.
 
-    :param channel: the file descriptor of a stream socket, owned by the worker from here on.
     :param file: the absolute path of the function's source file.
     :param handler: the name of the function in that file.
+    :param channel: the file descriptor of a stream socket, owned by the worker from here on.
+    :param life: the file descriptor of a pipe that the gateway holds open.
     """
-    worker = _Worker(channel, file)
+    os.environ["AWS_EXECUTION_ENV"] = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
+    worker = _Worker(file, channel, life)
     try:
         function = worker.load(handler)
     except _Fault as fault:
         worker.send(FAULT, fault.body)
         return
+    worker.send_files()
     worker.send(READY, b"")
     while True:
-        worker.send(*worker.call(function))
+        kind, body = worker.call(function)
+        worker.send_files()
+        worker.send(kind, body)
 
 
 class _Fault(Exception):
@@ -86,17 +102,22 @@ class _Fault(Exception):
 
 
 class _Worker:
-    def __init__(self, channel: int, file: str) -> None:
-        self._channel = channel
+    def __init__(self, file: str, channel: int, life: int) -> None:
         self._file = file
+        self._folder = os.path.join(os.path.dirname(file), "")
         self._module = os.path.basename(file).removesuffix(".py")
+        self._channel = channel
         self._pid = os.getpid()
-        self._requests: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        # No child of the function may hold the channel: the runtime learns of this worker's death by its end.
+        # The function may change its environment.
+        self._environment = dict(os.environ)
+        self._modules_seen = 0
+        self._files_sent: set[str] = set()
+        # No child of the function may hold the channel: the pool learns of this worker's death by its end.
         os.set_inheritable(channel, False)
+        os.set_inheritable(life, False)
         os.register_at_fork(after_in_child=lambda: os.close(channel))
-        # Reading goes on in a thread of its own, so that the end of the gateway ends a function that loops.
-        _thread.start_new_thread(self._receive, ())
+        # In a thread of its own, so that the end of the gateway ends a function that loops.
+        _thread.start_new_thread(self._outlive, (life,))
 
     def load(self, handler: str) -> Callable[..., object]:
         sys.path.insert(0, os.path.dirname(self._file))
@@ -117,10 +138,12 @@ class _Worker:
         return function
 
     def call(self, function: Callable[..., object]) -> tuple[bytes, bytes]:
-        request = self._requests.get()
+        _, length = HEADER.unpack(self._read(HEADER.size))
+        request: dict[str, Any] = json.loads(self._read(length))
         event = request.pop("event")
+        context = Context(self._environment, **request)
         try:
-            returned = function(event, Context(**request))
+            returned = function(event, context)
         except Exception as error:
             _print_traceback(error)
             line = self._line(error.__traceback__)
@@ -130,6 +153,16 @@ class _Worker:
         except _Fault as fault:
             return FAULT, fault.body
 
+    def send_files(self) -> None:
+        if len(sys.modules) == self._modules_seen:
+            return
+        self._modules_seen = len(sys.modules)
+        loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        new = [file for file in loaded if self._is_source(file) and file not in self._files_sent]
+        if new:
+            self._files_sent.update(new)
+            self.send(FILES, json.dumps(new).encode())
+
     def send(self, kind: bytes, body: bytes) -> None:
         if os.getpid() != self._pid:
             # The function forked and this is the copy that came back: only the first process answers.
@@ -138,11 +171,9 @@ class _Worker:
         while frame:
             frame = frame[os.write(self._channel, frame) :]
 
-    def _receive(self) -> None:
+    def _outlive(self, life: int) -> None:
         try:
-            while True:
-                _, length = HEADER.unpack(self._read(HEADER.size))
-                self._requests.put(json.loads(self._read(length)))
+            os.read(life, 1)
         finally:
             # The gateway is gone, and with it whatever would have stopped the function or its children.
             os.killpg(self._pid, signal.SIGKILL)
@@ -155,6 +186,11 @@ class _Worker:
                 raise EOFError
             data += chunk
         return bytes(data)
+
+    def _is_source(self, file: object) -> bool:
+        if not isinstance(file, str) or not file.startswith(self._folder):
+            return False
+        return not any(part in _NOT_SOURCES for part in file[len(self._folder) :].split("/"))
 
     def _import_fault(self, error: Exception) -> _Fault:
         line = self._line(error.__traceback__)
@@ -212,4 +248,4 @@ def _print_traceback(error: Exception) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,40 @@
+"""What the connections of one gateway share: who decides, who is told, and how fast time passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from customauth.gateway.authenticate import Authenticator
+from customauth.gateway.config import DomainConfiguration
+from customauth.gateway.decision import Decision
+from customauth.gateway.records import Ending, Note, Record
+
+
+@frozen(kw_only=True)
+class Office:
+    """The gateway, as its connections see it.
+
+    :ivar record: told of everything that happens.
+    :ivar domain: finds the domain configuration of a name, None where there is none.
+    :ivar time_scale: how many times faster than the clock the seconds of authorizers and WebSockets pass.
+    """
+
+    authenticator: Authenticator
+    record: Callable[[Record], None]
+    domain: Callable[[str], DomainConfiguration | None]
+    time_scale: float = 1.0
+
+    def decided(self, decision: Decision) -> None:
+        """Record a decision."""
+        self.record(decision)
+
+    def ended(self, ending: Ending) -> None:
+        """Record the end of an accepted connection."""
+        self.record(ending)
+
+    def note(self, peer: str | None, text: str) -> None:
+        """Record what is neither."""
+        self.record(Note(time=datetime.now(UTC), peer=peer, text=text))

@@ -1,0 +1,94 @@
+"""What else the gateway records beside its decisions: how connections end, and what never became an attempt."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from customauth.gateway.decision import Decision
+from customauth.gateway.printing import printable, shortened
+
+
+class DisconnectReason(enum.Enum):
+    """AWS's words for how a connection ended (C38)."""
+
+    AUTH_ERROR = "AUTH_ERROR"
+    CLIENT_INITIATED = "CLIENT_INITIATED_DISCONNECT"
+    CLIENT_ERROR = "CLIENT_ERROR"
+    CONNECTION_LOST = "CONNECTION_LOST"
+    KEEP_ALIVE_TIMEOUT = "MQTT_KEEP_ALIVE_TIMEOUT"
+    SERVER_ERROR = "SERVER_ERROR"
+    SERVER_INITIATED = "SERVER_INITIATED_DISCONNECT"
+    WEBSOCKET_TTL = "WEBSOCKET_TTL_EXPIRATION"
+    CUSTOMAUTH_TTL = "CUSTOMAUTH_TTL_EXPIRATION"
+
+
+@frozen(kw_only=True)
+class Ending:
+    """The end of an accepted connection.
+
+    :ivar why: what a person wants to know beside the reason; may be empty.
+    """
+
+    time: datetime
+    connection_id: str
+    protocol: str
+    peer: str
+    port: int
+    client_id: str
+    principal_id: str
+    reason: DisconnectReason
+    why: str = ""
+
+    def line(self) -> str:
+        """Return it as one line for a person."""
+        more = f": {self.why}" if self.why else ""
+        return printable(
+            f"END   {self.protocol} client {shortened(self.client_id)!r} from {self.peer}: {self.reason.value}{more}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it fit for JSON."""
+        return {
+            "record": "disconnect",
+            "time": self.time.isoformat(timespec="milliseconds"),
+            "connectionId": self.connection_id,
+            "protocol": self.protocol,
+            "peer": self.peer,
+            "port": self.port,
+            "clientId": self.client_id,
+            "principalId": self.principal_id,
+            "reason": self.reason.value,
+            "why": self.why,
+        }
+
+
+@frozen(kw_only=True)
+class Note:
+    """A connection that ended before anything was asked, or a thing that the gateway did on its own.
+
+    :ivar peer: the client's address and port, None where no client is meant.
+    """
+
+    time: datetime
+    peer: str | None
+    text: str
+
+    def line(self) -> str:
+        """Return it as one line for a person."""
+        return printable(self.text if self.peer is None else f"CLOSE {self.peer}: {self.text}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it fit for JSON."""
+        return {
+            "record": "note",
+            "time": self.time.isoformat(timespec="milliseconds"),
+            "peer": self.peer,
+            "text": self.text,
+        }
+
+
+Record: TypeAlias = Decision | Ending | Note

@@ -1,0 +1,89 @@
+"""Which authentication a connection gets: the tables of port, ALPN and domain configuration (A39-A57), pure."""
+
+from __future__ import annotations
+
+import enum
+
+from customauth.gateway.config import ApplicationProtocol, AuthenticationType
+from customauth.gateway.decision import Reason, Refusal
+from customauth.gateway.origin import Origin
+
+SERVED_ALPN = ("mqtt", "x-amzn-mqtt-ca", "x-amzn-http-ca", "http/1.1")
+"""What is negotiated; those with ``-ca`` mean a client certificate instead of an authorizer (A40, A44)."""
+
+
+class Spoken(enum.Enum):
+    """What a client speaks inside TLS."""
+
+    MQTT = "MQTT"
+    WEBSOCKET = "MQTT over WebSocket"
+    PUBLISH = "HTTPS publish"
+
+
+# On a default endpoint custom authentication is had on port 443 alone, with these (A39-A46, A50, A30).
+_DEFAULT_ALPN: dict[Spoken, tuple[str | None, ...]] = {
+    Spoken.MQTT: ("mqtt",),
+    Spoken.WEBSOCKET: (None, "http/1.1", "mqtt"),
+    Spoken.PUBLISH: (None, "http/1.1"),
+}
+# Where the domain configuration says it, ALPN does not matter (A55); these ports are open to it (A57).
+_PORTS: dict[ApplicationProtocol, tuple[Spoken, tuple[int, ...]]] = {
+    ApplicationProtocol.SECURE_MQTT: (Spoken.MQTT, (443, 8883)),
+    ApplicationProtocol.MQTT_WSS: (Spoken.WEBSOCKET, (443,)),
+    ApplicationProtocol.HTTPS: (Spoken.PUBLISH, (443, 8443)),
+}
+_CUSTOM = (AuthenticationType.CUSTOM_AUTH, AuthenticationType.CUSTOM_AUTH_X509, AuthenticationType.DEFAULT)
+
+
+def misrouted(origin: Origin, spoken: Spoken) -> Refusal | None:
+    """Say why there is no custom authentication for what is spoken here, None where there is."""
+    domain = origin.domain
+    if domain is None:
+        return _no_name(spoken)
+    if domain.authentication_type not in _CUSTOM:
+        return Refusal(
+            reason=Reason.DOMAIN_INVALID,
+            why=f"domain configuration {domain.name} has authentication type {domain.authentication_type.value}",
+            fix='connect to a name with custom authentication, or set authentication_type = "CUSTOM_AUTH"',
+        )
+    if domain.application_protocol is ApplicationProtocol.DEFAULT:
+        return _by_port_and_alpn(origin, spoken)
+    wanted, ports = _PORTS[domain.application_protocol]
+    if spoken is not wanted:
+        return Refusal(
+            reason=Reason.DOMAIN_INVALID,
+            why=f"domain configuration {domain.name} serves {wanted.value}, the client speaks {spoken.value}",
+            fix=f"use {wanted.value} with this name, or change its application_protocol (A54)",
+        )
+    if origin.port not in ports:
+        return Refusal(
+            reason=Reason.DOMAIN_INVALID,
+            why=f"{spoken.value} is not served on port {origin.port}",
+            fix=f"connect to port {' or '.join(map(str, ports))} (A57)",
+        )
+    return None
+
+
+def _no_name(spoken: Spoken) -> Refusal:
+    if spoken is Spoken.MQTT:
+        fix = "connect to the gateway by name, not by address, so that the client sends SNI (A47)"
+        return Refusal(reason=Reason.SNI, why="the client sent no SNI", fix=fix)
+    fix = "connect to the gateway by name (A47)"
+    return Refusal(reason=Reason.SNI, why="the client sent neither SNI nor a Host header that is served", fix=fix)
+
+
+def _by_port_and_alpn(origin: Origin, spoken: Spoken) -> Refusal | None:
+    if origin.port != 443:
+        return Refusal(
+            reason=Reason.ALPN,
+            why=f"port {origin.port} of a default endpoint takes client certificates only (A41, A45)",
+            fix="connect to port 443",
+        )
+    if origin.alpn in _DEFAULT_ALPN[spoken]:
+        return None
+    found = origin.alpn or "none that is served"
+    if spoken is Spoken.MQTT:
+        fix = 'offer the ALPN protocol "mqtt" (A39)'
+    else:
+        fix = 'offer no ALPN protocol, or "http/1.1" (A42, A43)'
+    return Refusal(reason=Reason.ALPN, why=f"the client's ALPN is {found}, it speaks {spoken.value}", fix=fix)

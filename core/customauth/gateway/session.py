@@ -1,0 +1,375 @@
+"""One MQTT connection, whatever carries it: its CONNECT, the decision, and its life from there on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from customauth.gateway import handshake
+from customauth.gateway.attempt import Attempt, Trace
+from customauth.gateway.decision import Grant, Reason, Refusal, Step
+from customauth.gateway.lease import Lease
+from customauth.gateway.office import Office
+from customauth.gateway.origin import Origin
+from customauth.gateway.records import DisconnectReason, Ending
+from customauth.gateway.routing import Spoken, misrouted
+from customauth.mqtt import (
+    Connack,
+    Connect,
+    Disconnect,
+    Frame,
+    FrameReader,
+    MalformedFrame,
+    MalformedPacket,
+    MqttVersion,
+    Packet,
+    Pingreq,
+    Pingresp,
+    UnsupportedProtocolLevel,
+    decode,
+    encode,
+)
+
+# How long a client may take from where MQTT begins to its CONNECT, in seconds.
+_CONNECT_LIMIT = 10.0
+# Packets that a client may send before it has its CONNACK (E13); more than this is a flood.
+_MAX_PIPELINED = 100
+_UNACCEPTABLE_VERSION_311 = 1
+
+_NOT_AUTHORIZED = 0x87
+_SHUTTING_DOWN = 0x8B
+_ADMINISTRATIVE_ACTION = 0x98
+
+_log = logging.getLogger("customauth.gateway")
+
+
+class Link(Protocol):
+    """What carries the packets: TLS, or a WebSocket in it."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more can be written."""
+
+    def write(self, data: bytes) -> None:
+        """Send packets."""
+
+    def close(self) -> None:
+        """Close with the farewell of what carries the packets, when all is sent."""
+
+    def hang_up(self) -> None:
+        """Close without that farewell, when all is sent (I12)."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    def pause_reading(self) -> None:
+        """Take nothing more from the client for now."""
+
+    def resume_reading(self) -> None:
+        """Take what the client sends again."""
+
+
+class MqttSession:
+    """The server's side of one MQTT connection.
+
+    :param spoken: what carries it, which decides with the port and ALPN whether it is served.
+    :param admitted: called when the client is accepted.
+    """
+
+    __slots__ = (
+        "_admitted",
+        "_answers",
+        "_attempt",
+        "_connect",
+        "_deciding",
+        "_grant",
+        "_last_packet",
+        "_lease",
+        "_link",
+        "_longest_silence",
+        "_loop",
+        "_office",
+        "_origin",
+        "_reader",
+        "_spoken",
+        "_timer",
+        "_waiting",
+    )
+
+    def __init__(
+        self, link: Link, office: Office, origin: Origin, spoken: Spoken, *, admitted: Callable[[], None]
+    ) -> None:
+        self._admitted = admitted
+        self._link = link
+        self._office = office
+        self._origin = origin
+        self._spoken = spoken
+        self._loop = asyncio.get_running_loop()
+        self._reader = FrameReader(handshake.MAX_PACKET_SIZE)
+        self._connect: Connect | None = None
+        self._attempt: Attempt | None = None
+        self._grant: Grant | None = None
+        self._lease: Lease | None = None
+        self._waiting: deque[Frame] = deque()
+        self._answers = bytearray()
+        self._deciding: asyncio.Task[None] | None = None
+        self._longest_silence = 0.0
+        self._last_packet = 0.0
+        self._timer: asyncio.TimerHandle | None = self._loop.call_later(_CONNECT_LIMIT, self._connect_overdue)
+
+    def received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        try:
+            self._waiting.extend(self._reader.feed(data))
+        except MalformedFrame as error:
+            # What came whole before the bad packet is still answered.
+            self._waiting.extend(error.frames)
+            self._work()
+            self._broken(error)
+            return
+        self._work()
+        if self._deciding is not None and len(self._waiting) > _MAX_PIPELINED:
+            self._drop("too many packets before the CONNACK")
+
+    def paused(self) -> None:
+        """A client that does not read its answers gets no more questions in."""
+        self._link.pause_reading()
+
+    def resumed(self) -> None:
+        """The client reads again."""
+        self._link.resume_reading()
+
+    def lost(self) -> None:
+        """The connection is gone, without a word unless an end was recorded before."""
+        if self._deciding is not None and self._grant is None:
+            self._office.note(self._origin.peer, "the client left before the decision")
+        self._ended(DisconnectReason.CONNECTION_LOST)
+        self._stop()
+
+    def left(self) -> None:
+        """The client said goodbye by what carries the packets: a WebSocket's Close counts as its own wish (C38)."""
+        self._ended(DisconnectReason.CLIENT_INITIATED)
+        self._stop()
+
+    def broken(self, why: str) -> None:
+        """What carries the packets cannot be read any more."""
+        if self._grant is None:
+            self._office.note(self._origin.peer, why)
+        self._ended(DisconnectReason.CLIENT_ERROR, why)
+        self._stop()
+
+    def shutdown(self) -> None:
+        """Tell the client that the gateway stops, and close."""
+        self._end(DisconnectReason.SERVER_INITIATED, "the gateway stops", _SHUTTING_DOWN)
+
+    def expire(self) -> None:
+        """End the connection because the WebSocket is as old as one can be (A31)."""
+        self._end(DisconnectReason.WEBSOCKET_TTL, "24 hours are over (A31)", _ADMINISTRATIVE_ACTION)
+
+    def _work(self) -> None:
+        """Take the packets that have arrived, up to one that must be decided over first."""
+        while self._waiting and (self._deciding is None or self._grant is not None) and not self._link.closing:
+            frame = self._waiting.popleft()
+            self._last_packet = self._loop.time()
+            try:
+                if self._grant is not None:
+                    self._serve(frame)
+                else:
+                    self._open(frame)
+            except MalformedPacket as error:
+                self._broken(error)
+        self._flush()
+
+    def _open(self, frame: Frame) -> None:
+        try:
+            connect = decode(frame, None)
+        except UnsupportedProtocolLevel as error:
+            # What a version unknown here looks like to its client cannot be known: 3.1.1's answer serves most (E1).
+            if misrouted(self._origin, self._spoken) is None:
+                self._send(Connack(session_present=False, reason_code=_UNACCEPTABLE_VERSION_311), MqttVersion.V311)
+            self._drop(f"protocol level {error.level} is not served; use MQTT 3.1.1 or 5")
+            return
+        if not isinstance(connect, Connect):
+            self._drop(f"the first packet is {frame.type.name}, not CONNECT")
+            return
+        self._connect = connect
+        self._stop_timer()
+        client_id = handshake.effective_client_id(connect)
+        self._attempt = Attempt(origin=self._origin, client_id=client_id, connect=connect)
+        refusal = misrouted(self._origin, self._spoken)
+        if refusal is not None:
+            self._office.decided(Trace().decision(self._attempt, refusal))
+            if refusal.reason is Reason.SNI:
+                self._refuse(handshake.refusing(connect))
+            else:
+                # Where MQTT is not served with these credentials nobody answers it (A40, A50).
+                self._link.hang_up()
+            return
+        objection = handshake.objection(connect)
+        if objection is not None:
+            refusal = Refusal(reason=Reason.PROTOCOL, why=objection.why, fix=objection.fix)
+            self._office.decided(Trace().decision(self._attempt, refusal))
+            self._refuse(handshake.objecting(objection.code))
+            return
+        self._deciding = self._loop.create_task(self._decide(self._attempt))
+
+    async def _decide(self, attempt: Attempt) -> None:
+        trace = Trace()
+        try:
+            outcome = await self._office.authenticator.decide(attempt, trace)
+            self._deciding = None
+            self._office.decided(trace.decision(attempt, outcome))
+            if attempt.step is Step.REFRESH:
+                self._renew(outcome)
+            elif isinstance(outcome, Grant):
+                self._accept(attempt, outcome)
+            else:
+                self._refuse(handshake.refusing(self._connect) if self._connect is not None else None)
+        except Exception:
+            # Nobody awaits this task: unless it ends the connection, the client waits for ever.
+            _log.exception("CLOSE %s: the gateway failed", self._origin.peer)
+            self._deciding = None
+            self._end(DisconnectReason.SERVER_ERROR, "the gateway failed", None)
+
+    def _accept(self, attempt: Attempt, grant: Grant) -> None:
+        connect = self._connect
+        assert connect is not None  # noqa: S101 - what was decided over
+        self._grant = grant
+        self._admitted()
+        self._lease = Lease(
+            grant, time_scale=self._office.time_scale, refresh=self._ask_again, expire=self._disconnect_after
+        )
+        self._send(handshake.accepting(connect, attempt.client_id or ""), connect.version)
+        self._longest_silence = handshake.longest_silence(connect.keep_alive)
+        self._last_packet = self._loop.time()
+        self._watch_keep_alive()
+        self._work()
+
+    def _refuse(self, connack: Connack | None) -> None:
+        if connack is None or self._connect is None:
+            self._close(None)
+            return
+        self._send(connack, self._connect.version)
+        self._close(self._connect.version)
+
+    def _ask_again(self) -> None:
+        """Ask the function again, with what the connection began with (C25)."""
+        if self._deciding is None and self._attempt is not None:
+            self._attempt = Attempt(
+                origin=self._origin, step=Step.REFRESH, client_id=self._attempt.client_id, connect=self._connect
+            )
+            self._deciding = self._loop.create_task(self._decide(self._attempt))
+
+    def _renew(self, outcome: Grant | Refusal) -> None:
+        if isinstance(outcome, Refusal):
+            # C29, I7
+            self._end(DisconnectReason.AUTH_ERROR, "refused at refresh", _NOT_AUTHORIZED)
+        elif self._lease is not None:
+            self._grant = outcome
+            self._lease.renew(outcome)
+
+    def _disconnect_after(self) -> None:
+        # C28, I6
+        self._end(DisconnectReason.CUSTOMAUTH_TTL, "disconnectAfterInSeconds is over", _ADMINISTRATIVE_ACTION)
+
+    def _serve(self, frame: Frame) -> None:
+        packet = decode(frame, self._connect.version if self._connect else None)
+        match packet:
+            case Pingreq():
+                self._send(Pingresp(), MqttVersion.V311)
+            case Disconnect():
+                self._end(DisconnectReason.CLIENT_INITIATED, "", None)
+            case _:
+                self._drop(f"{frame.type.name} is not served on an open connection")
+
+    def _send(self, packet: Packet, version: MqttVersion) -> None:
+        self._answers += encode(packet, version)
+
+    def _flush(self) -> None:
+        """Write all answers to one chunk at once: a TLS record has its price."""
+        if self._answers:
+            self._link.write(bytes(self._answers))
+            self._answers.clear()
+
+    def _broken(self, error: MalformedFrame | MalformedPacket) -> None:
+        self._drop(f"malformed packet: {error}")
+
+    def _drop(self, why: str) -> None:
+        if self._grant is None:
+            self._office.note(self._origin.peer, why)
+        self._end(DisconnectReason.CLIENT_ERROR, why, None)
+
+    def _end(self, reason: DisconnectReason, why: str, code: int | None) -> None:
+        """Close the connection from this side.
+
+        :param code: of the DISCONNECT that an MQTT 5 client gets, None for none.
+        """
+        if self._link.closing:
+            return
+        accepted = self._grant is not None
+        self._ended(reason, why)
+        version = self._connect.version if self._connect is not None else None
+        if code is not None and version is MqttVersion.V5 and accepted:
+            self._send(Disconnect(reason_code=code), MqttVersion.V5)
+        self._close(version)
+
+    def _close(self, version: MqttVersion | None) -> None:
+        self._stop()
+        self._flush()
+        if version is MqttVersion.V5:
+            self._link.close()
+        else:
+            # I12: a client of 3.1.1 gets no farewell.
+            self._link.hang_up()
+
+    def _ended(self, reason: DisconnectReason, why: str = "") -> None:
+        """Record the end of an accepted connection, once."""
+        if self._grant is None or self._attempt is None:
+            return
+        grant, self._grant = self._grant, None
+        self._office.ended(
+            Ending(
+                time=datetime.now(UTC),
+                connection_id=self._origin.connection_id,
+                protocol=self._attempt.protocol,
+                peer=self._origin.peer,
+                port=self._origin.port,
+                client_id=self._attempt.client_id or "",
+                principal_id=grant.principal_id,
+                reason=reason,
+                why=why,
+            )
+        )
+
+    def _connect_overdue(self) -> None:
+        self._office.note(self._origin.peer, f"no CONNECT within {_CONNECT_LIMIT:g} s")
+        self._link.abort()
+
+    def _watch_keep_alive(self) -> None:
+        """Close a client that has been silent for 1.5 times its keep alive (E10)."""
+        left = self._last_packet + self._longest_silence - self._loop.time()
+        if left <= 0:
+            self._ended(
+                DisconnectReason.KEEP_ALIVE_TIMEOUT, f"silent for {self._longest_silence:g} s, 1.5 times its keep alive"
+            )
+            self._link.abort()
+            return
+        self._timer = self._loop.call_later(left, self._watch_keep_alive)
+
+    def _stop(self) -> None:
+        self._stop_timer()
+        self._waiting.clear()
+        if self._lease is not None:
+            self._lease.end()
+        if self._deciding is not None:
+            self._deciding.cancel()
+            self._deciding = None
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
