@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Protocol
 
 import h11
@@ -138,7 +139,7 @@ class HttpDoor:
         self._origin = evolve(self._tls_origin, domain=domain, http=request)
         too_long = _too_long(request)
         if too_long is not None:
-            self._refuse_request(failed(431, too_long, "InvalidRequestException"), too_long)
+            self._refuse_request(failed(431, "InvalidRequestException"), too_long)
         elif "expect" in request.headers and self._http.they_are_waiting_for_100_continue:
             self._send(h11.InformationalResponse(status_code=100, headers=[]))
 
@@ -157,6 +158,9 @@ class HttpDoor:
         self._timer.cancel()
         if request.headers.get("upgrade", "").lower() == "websocket":
             self._upgrade(request)
+        elif request.path in _WEBSOCKET_PATHS:
+            text = "a WebSocket is opened here; send Upgrade: websocket, or publish with POST /topics/TOPIC"
+            self._refuse_request(failed(426, "InvalidRequestException"), text)
         else:
             self._decide_publish(request)
 
@@ -169,25 +173,25 @@ class HttpDoor:
             return
         if request.path not in _WEBSOCKET_PATHS:
             text = f"there is no WebSocket at {request.path[:128]!r}; open it at /mqtt (A23)"
-            self._refuse_request(failed(404, text, "ResourceNotFoundException"), text)
+            self._refuse_request(failed(404, "ResourceNotFoundException"), text)
             return
         offered = [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",")]
         chosen = next((name for name in offered if name in _SUBPROTOCOLS), None)
         if chosen is None:
             text = 'the client offered no subprotocol that is served; offer "mqtt" (A23)'
-            self._refuse_request(failed(400, text, "InvalidRequestException"), text)
+            self._refuse_request(failed(400, "InvalidRequestException"), text)
             return
         upgrade = ServerProtocol()
         response = upgrade.accept(_websocket_request(request))
         headers = [(name.encode(), value.encode()) for name, value in response.headers.raw_items()]
         if upgrade.handshake_exc is not None:
             text = f"no WebSocket handshake: {upgrade.handshake_exc}"
-            self._refuse_request(failed(response.status_code, text, "InvalidRequestException"), text)
+            self._refuse_request(failed(response.status_code, "InvalidRequestException"), text)
             return
         if request.path != "/mqtt":
             self._office.note(None, f"{self._origin.peer} opened a WebSocket at /; AWS documents /mqtt (J5)")
         headers.append((b"sec-websocket-protocol", chosen.encode()))
-        self._send(h11.InformationalResponse(status_code=101, headers=headers))
+        self._send(h11.InformationalResponse(status_code=101, reason="Switching Protocols", headers=headers))
         self._become_websocket()
 
     def _become_websocket(self) -> None:
@@ -210,11 +214,11 @@ class HttpDoor:
         try:
             publish = read_publish(request)
         except BadPublish as error:
-            self._refuse_request(failed(error.status, str(error), error.error_type), str(error))
+            self._refuse_request(failed(error.status, error.error_type), str(error))
             return
         if self._too_large:
             text = f"the payload has more than {MAX_PAYLOAD} bytes (E21)"
-            self._refuse_request(failed(413, text, "InvalidRequestException"), text)
+            self._refuse_request(failed(413, "InvalidRequestException"), text)
             return
         # The next request waits for the answer to this one.
         self._below.pause_reading()
@@ -245,7 +249,11 @@ class HttpDoor:
         kept = self._http.their_state not in (h11.SEND_BODY, h11.ERROR)
         connection = ("connection", "keep-alive" if kept else "close")
         self._send(
-            h11.Response(status_code=answer.status, headers=[*answer.headers, connection]),
+            h11.Response(
+                status_code=answer.status,
+                reason=HTTPStatus(answer.status).phrase,
+                headers=[*answer.headers, connection],
+            ),
             h11.Data(data=answer.body),
             h11.EndOfMessage(),
         )
@@ -256,14 +264,14 @@ class HttpDoor:
             self._below.close()
 
     def _refuse_request(self, answer: HttpAnswer, why: str) -> None:
-        self._office.note(self._origin.peer, why)
+        self._office.note(self._origin.peer, why, status=answer.status)
         self._answer(answer)
 
     def _malformed(self, error: Exception) -> None:
         hint = getattr(error, "error_status_hint", 400)
         self._office.note(self._origin.peer, f"no HTTP request: {error}")
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._answer(failed(hint, "the request cannot be read", "InvalidRequestException"))
+            self._answer(failed(hint, "InvalidRequestException"))
         self._below.close()
 
     def _send(self, *events: h11.Event) -> None:

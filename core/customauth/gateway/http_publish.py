@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from email.utils import formatdate
+from http import HTTPStatus
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from attrs import field, frozen
@@ -102,9 +103,9 @@ def forbidden() -> HttpAnswer:
     return _answer(403, {"message": "Forbidden", "traceId": str(uuid.uuid4())}, "ForbiddenException:")
 
 
-def failed(status: int, message: str, error_type: str) -> HttpAnswer:
-    """Return the answer to a request that cannot be served (F10)."""
-    return _answer(status, {"message": message, "traceId": str(uuid.uuid4())}, error_type)
+def failed(status: int, error_type: str) -> HttpAnswer:
+    """Return the answer to a request that cannot be served (F10); what was wrong with it is for the log."""
+    return _answer(status, {"message": HTTPStatus(status).phrase, "traceId": str(uuid.uuid4())}, error_type)
 
 
 def _answer(status: int, content: Mapping[str, str], error_type: str | None) -> HttpAnswer:

@@ -35,6 +35,6 @@ class Office:
         """Record the end of an accepted connection."""
         self.record(ending)
 
-    def note(self, peer: str | None, text: str) -> None:
+    def note(self, peer: str | None, text: str, *, status: int | None = None) -> None:
         """Record what is neither."""
-        self.record(Note(time=datetime.now(UTC), peer=peer, text=text))
+        self.record(Note(time=datetime.now(UTC), peer=peer, text=text, status=status))

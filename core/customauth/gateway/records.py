@@ -71,15 +71,18 @@ class Note:
     """A connection that ended before anything was asked, or a thing that the gateway did on its own.
 
     :ivar peer: the client's address and port, None where no client is meant.
+    :ivar status: of the HTTP answer, where the connection was not closed but answered.
     """
 
     time: datetime
     peer: str | None
     text: str
+    status: int | None = None
 
     def line(self) -> str:
         """Return it as one line for a person."""
-        return printable(self.text if self.peer is None else f"CLOSE {self.peer}: {self.text}")
+        verb = "CLOSE" if self.status is None else f"HTTP {self.status} to"
+        return printable(self.text if self.peer is None else f"{verb} {self.peer}: {self.text}")
 
     def as_json(self) -> dict[str, Any]:
         """Return it fit for JSON."""
@@ -87,6 +90,7 @@ class Note:
             "record": "note",
             "time": self.time.isoformat(timespec="milliseconds"),
             "peer": self.peer,
+            "status": self.status,
             "text": self.text,
         }
 

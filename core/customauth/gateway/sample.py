@@ -47,11 +47,12 @@ import base64
 
 
 def handler(event, context):
-    mqtt = event["protocolData"]["mqtt"]
+    mqtt = event["protocolData"].get("mqtt", {{}})
     user = mqtt.get("username", "").partition("?")[0]
     password = base64.b64decode(mqtt.get("password", ""))
     known = user == "{SAMPLE_USERNAME}" and password == b"{SAMPLE_PASSWORD}"
     region, account = context.invoked_function_arn.split(":")[3:5]
+    arn = f"arn:aws:iot:{{region}}:{{account}}"
     return {{
         "isAuthenticated": event["signatureVerified"] or known,
         "principalId": "sample",
@@ -61,11 +62,13 @@ def handler(event, context):
             {{
                 "Version": "2012-10-17",
                 "Statement": [
+                    {{"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{{arn}}:client/${{{{iot:ClientId}}}}"}},
                     {{
                         "Effect": "Allow",
-                        "Action": "iot:Connect",
-                        "Resource": f"arn:aws:iot:{{region}}:{{account}}:client/${{{{iot:ClientId}}}}",
-                    }}
+                        "Action": ["iot:Publish", "iot:Receive", "iot:RetainPublish"],
+                        "Resource": f"{{arn}}:topic/sample/*",
+                    }},
+                    {{"Effect": "Allow", "Action": "iot:Subscribe", "Resource": f"{{arn}}:topicfilter/sample/*"}},
                 ],
             }}
         ],
