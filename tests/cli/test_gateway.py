@@ -177,7 +177,7 @@ def test_a_configuration_that_cannot_work_names_the_place(folder: Path, config: 
     (folder / "gateway.toml").write_bytes(config.encode("latin-1"))
     result = run("gateway", "--port", "0", "--config", "gateway.toml", cwd=folder)
     assert result.code == 2
-    assert "error: gateway.toml: " in result.stderr
+    assert "error: gateway.toml line " in result.stderr
     assert what in result.stderr
     assert result.last == NEXT_CONFIG
     assert "Traceback" not in result.stderr

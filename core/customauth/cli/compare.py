@@ -99,7 +99,6 @@ async def _run(
 @contextlib.asynccontextmanager
 async def _plan(endpoint: str | None, backends: tuple[str, ...], options: dict[str, Any]) -> AsyncIterator[Plan]:
     from customauth import BackendNotInstalled, PluginManager
-    from customauth.cli.sample_gateway import sample_gateway
     from customauth.compare import Plan
 
     plugins = PluginManager()
@@ -117,7 +116,10 @@ async def _plan(endpoint: str | None, backends: tuple[str, ...], options: dict[s
     }
     _refuse_needless(endpoint, options)
     if endpoint is None:
-        async with sample_gateway() as sample:
+        from customauth.gateway import running
+
+        async with running() as sample:
+            assert sample.signed is not None  # noqa: S101 - without a configuration it is the sample
             yield Plan(endpoint=sample.endpoint, credentials=sample.signed, **common)
     else:
         credentials = take_credentials(options)

@@ -22,10 +22,10 @@ def command() -> int:
 async def _demo() -> int:
     from customauth import BackendNotInstalled, PluginManager
     from customauth.cli.progress import watched
-    from customauth.cli.sample_gateway import sample_gateway
     from customauth.cli.table import print_table
     from customauth.compare import Plan, Report, run
     from customauth.compare.report import rows
+    from customauth.gateway import running
 
     started = time.monotonic()
     plugins = PluginManager()
@@ -34,7 +34,8 @@ async def _demo() -> int:
     if not usable:
         raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[all]"')
     click.echo("1. Starting a gateway on this machine: it behaves as AWS IoT Core's custom authentication does.")
-    async with sample_gateway() as sample:
+    async with running() as sample:
+        assert sample.signed is not None  # noqa: S101 - without a configuration it is the sample
         token = sample.signed.token
         assert token is not None  # noqa: S101 - the sample is signed
         click.echo(f"   It listens on {sample.endpoint}, with a CA and an authorizer {sample.signed.authorizer!r}.")

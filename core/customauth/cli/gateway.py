@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import frozen
 
 from customauth.cli.misuse import Misuse
 from customauth.cli.options import debug_option, show_debug
 
 if TYPE_CHECKING:
-    from customauth.gateway import Gateway, GatewayConfig, Sample
+    from customauth.gateway import Gateway, GatewayConfig, Record, Sample
 
 DEFAULT_FOLDER = Path("customauth-gateway")
 DEFAULT_PORT = 8443
+
+_PORT = click.IntRange(0, 65535)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@frozen(kw_only=True)
+class _Outputs:
+    """Where the records go, beside the lines on standard output."""
+
+    show_function_output: bool
+    log_json: Path | None
+    log_aws: Path | None
+    ready_file: Path | None
 
 
 @click.command()
@@ -28,12 +40,15 @@ DEFAULT_PORT = 8443
     "config_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The authorizers and names to serve (TOML).  [default: a sample in ./customauth-gateway]",
+    help="The authorizers and names to serve (TOML); changes are taken while running.  "
+    "[default: a sample in ./customauth-gateway]",
 )
 @click.option("--host", default="localhost", show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, metavar="N", help="0: a free one."
+    "--port", type=_PORT, default=DEFAULT_PORT, show_default=True, metavar="N", help="AWS's port 443. 0: a free one."
 )
+@click.option("--port-8883", type=_PORT, metavar="N", help="A listener that stands for AWS's port 8883, too.")
+@click.option("--port-8443", type=_PORT, metavar="N", help="A listener that stands for AWS's port 8443, too.")
 @click.option(
     "--ca-dir",
     type=click.Path(path_type=Path),
@@ -41,13 +56,32 @@ DEFAULT_PORT = 8443
     help="Where its CA is, or is made.  [default: the folder ca beside the configuration]",
 )
 @click.option(
+    "--time-scale",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    metavar="X",
+    help="Let refreshAfterInSeconds, disconnectAfterInSeconds and cached answers pass X times as fast.",
+)
+@click.option("--log-json", type=_FILE, metavar="FILE", help="Append every record as a line of JSON.")
+@click.option("--log-aws", type=_FILE, metavar="FILE", help="Append AWS IoT's own log events as lines of JSON.")
+@click.option("--ready-file", type=_FILE, metavar="FILE", help="Write port and CA as JSON when it listens.")
+@click.option(
     "--show-function-output",
     is_flag=True,
     help="Show what the functions print, and their tracebacks. It may show credentials.",
 )
 @debug_option
 def command(
-    config_file: Path | None, host: str, port: int, ca_dir: Path | None, show_function_output: bool, debug: bool
+    config_file: Path | None,
+    host: str,
+    port: int,
+    port_8883: int | None,
+    port_8443: int | None,
+    ca_dir: Path | None,
+    time_scale: float,
+    debug: bool,
+    **outputs: Any,
 ) -> None:
     """Run AWS IoT Core's custom authentication on this machine, until Ctrl-C.
 
@@ -56,44 +90,62 @@ def command(
     """
     import asyncio
 
+    from customauth.cli.gateway_log import function_output_shown
     from customauth.gateway import ConfigError, Gateway, load_config, write_sample
+    from customauth.gateway.runtimes.choose import bundled_runtime
+    from customauth.plugins import default_manager
 
     if debug:
         show_debug()
+    wanted = _Outputs(**outputs)
     sample = None
-    try:
-        if config_file is None:
-            sample = write_sample(DEFAULT_FOLDER)
-            config_file = sample.config_file
-        config = load_config(config_file)
-        gateway = Gateway(
-            config,
-            folder=ca_dir or config_file.parent / "ca",
-            host=host,
-            port=port,
-            on_function_output=_show_output if show_function_output else None,
-        )
-    except ConfigError as error:
-        raise Misuse(
-            str(error), "mend the configuration; without --config the gateway makes a sample to start from"
-        ) from error
-    except ValueError as error:
-        raise Misuse(str(error), "mend that file, or choose another folder: --ca-dir DIR, or --config FILE") from error
-    except OSError as error:
-        if config_file is None:
-            mend = "run it in a folder that can be written, or give --config"
-        else:
-            mend = "choose a --ca-dir that can be read and written"
-        raise Misuse(f"{error.filename}: {error.strerror}", mend) from error
-    asyncio.run(_serve(gateway, config, sample, host))
+    with contextlib.ExitStack() as files:
+        record = files.enter_context(_records(wanted))
+        try:
+            if config_file is None:
+                sample = write_sample(DEFAULT_FOLDER)
+                config_file = sample.config_file
+            config = load_config(config_file)
+            gateway = Gateway(
+                config,
+                folder=ca_dir or config_file.parent / "ca",
+                host=host,
+                port=port,
+                further_ports={
+                    role: number for role, number in ((8883, port_8883), (8443, port_8443)) if number is not None
+                },
+                time_scale=time_scale,
+                follow=config_file,
+                runtimes=default_manager().runtime_factory(bundled_runtime),
+                on_record=record,
+                on_function_output=function_output_shown if wanted.show_function_output else None,
+            )
+        except ConfigError as error:
+            raise Misuse(
+                str(error), "mend the configuration; without --config the gateway makes a sample to start from"
+            ) from error
+        except ValueError as error:
+            mend = "mend that file, or choose another folder: --ca-dir DIR, or --config FILE"
+            raise Misuse(str(error), mend) from error
+        except OSError as error:
+            if config_file is None:
+                mend = "run it in a folder that can be written, or give --config"
+            else:
+                mend = "choose a --ca-dir that can be read and written"
+            raise Misuse(f"{error.filename}: {error.strerror}", mend) from error
+        asyncio.run(_serve(gateway, config, sample, host, wanted.ready_file))
 
 
-async def _serve(gateway: Gateway, config: GatewayConfig, sample: Sample | None, host: str) -> None:
+async def _serve(
+    gateway: Gateway, config: GatewayConfig, sample: Sample | None, host: str, ready_file: Path | None
+) -> None:
     import asyncio
     import signal
 
+    from customauth.cli.gateway_log import decisions_shown, ready
     from customauth.cli.invitation import invitation
 
+    _allow_many_connections()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -104,12 +156,38 @@ async def _serve(gateway: Gateway, config: GatewayConfig, sample: Sample | None,
         except OSError as error:
             raise _cannot_listen(host, gateway.port, error) from error
         click.echo(f"Gateway on {gateway.endpoint}, its CA in {gateway.ca_file}; Ctrl-C ends it.")
+        further = [f"{role} on {port}" for role, port in gateway.ports.items() if port != gateway.port]
+        if further:
+            click.echo(f"It stands for AWS's ports 443, and {', '.join(further)}.")
         for line in invitation(gateway, config, sample, host):
             click.echo(line)
         click.echo("Decisions:")
-        _log_decisions(stop.set)
+        decisions_shown(stop.set)
+        if ready_file is not None:
+            try:
+                running.enter_context(ready(ready_file, gateway))
+            except OSError as error:
+                raise Misuse(f"{ready_file}: {error.strerror}", "choose another --ready-file") from error
         await stop.wait()
     click.echo("Gateway stopped.")
+
+
+def _allow_many_connections() -> None:
+    """Use as many file descriptors as this user may have: each connection takes one."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _records(wanted: _Outputs) -> contextlib.AbstractContextManager[Callable[[Record], None]]:
+    from customauth.cli.gateway_log import records_written
+
+    try:
+        return records_written(wanted.log_json, wanted.log_aws)
+    except OSError as error:
+        raise Misuse(f"{error.filename}: {error.strerror}", "choose another file for the log") from error
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> Misuse:
@@ -121,38 +199,3 @@ def _cannot_listen(host: str, port: int, error: OSError) -> Misuse:
         f"cannot listen on {host} port {port}: {error.strerror or error}",
         "choose an address of this machine with --host, or leave it out",
     )
-
-
-class _DecisionHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """The decisions on standard output; when nobody reads them any more, the gateway ends."""
-
-    def __init__(self, unread: Callable[[], None]) -> None:
-        super().__init__(sys.stdout)
-        self._unread = unread
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        if isinstance(sys.exception(), BrokenPipeError):
-            self._unread()
-        else:
-            super().handleError(record)
-
-
-def _show_output(authorizer: str, output: str) -> None:
-    from customauth.gateway.printing import printable
-
-    # Among the decisions, where it belongs to the next one.
-    for line in output.removesuffix("\n").split("\n"):
-        logging.getLogger("customauth.gateway").info("%s | %s", authorizer, printable(line))
-
-
-def _log_decisions(unread: Callable[[], None]) -> None:
-    handler = _DecisionHandler(unread)
-    handler.setLevel(logging.INFO)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    log = logging.getLogger("customauth.gateway")
-    log.addHandler(handler)
-    for other in logging.getLogger("customauth").handlers:
-        # What --debug shows on standard error besides.
-        other.addFilter(lambda record: record.name != log.name or record.levelno < logging.INFO)
-    if log.getEffectiveLevel() > logging.INFO:
-        log.setLevel(logging.INFO)

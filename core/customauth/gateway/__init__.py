@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from customauth.gateway.decision import Grant as Grant
     from customauth.gateway.decision import Reason as Reason
     from customauth.gateway.decision import Refusal as Refusal
+    from customauth.gateway.embedded import RunningGateway as RunningGateway
+    from customauth.gateway.embedded import running as running
+    from customauth.gateway.records import DisconnectReason as DisconnectReason
+    from customauth.gateway.records import Ending as Ending
+    from customauth.gateway.records import Note as Note
+    from customauth.gateway.records import Record as Record
     from customauth.gateway.runtimes.contract import FunctionFailed as FunctionFailed
     from customauth.gateway.runtimes.contract import FunctionSpec as FunctionSpec
     from customauth.gateway.runtimes.contract import Invocation as Invocation
@@ -34,18 +40,24 @@ _HOME_OF = {
     "ClientCertificate": "config",
     "ConfigError": "config",
     "Decision": "decision",
+    "DisconnectReason": "records",
     "DomainConfiguration": "config",
+    "Ending": "records",
     "FunctionFailed": "runtimes.contract",
     "FunctionSpec": "runtimes.contract",
     "Gateway": "server",
     "GatewayConfig": "config",
     "Grant": "decision",
     "Invocation": "runtimes.contract",
+    "Note": "records",
     "Reason": "decision",
+    "Record": "records",
     "Refusal": "decision",
+    "RunningGateway": "embedded",
     "Runtime": "runtimes.contract",
     "Sample": "sample",
     "load_config": "config_parse",
+    "running": "embedded",
     "write_sample": "sample",
 }
 
@@ -56,18 +68,24 @@ __all__ = [
     "ClientCertificate",
     "ConfigError",
     "Decision",
+    "DisconnectReason",
     "DomainConfiguration",
+    "Ending",
     "FunctionFailed",
     "FunctionSpec",
     "Gateway",
     "GatewayConfig",
     "Grant",
     "Invocation",
+    "Note",
     "Reason",
+    "Record",
     "Refusal",
+    "RunningGateway",
     "Runtime",
     "Sample",
     "load_config",
+    "running",
     "write_sample",
 ]
 

@@ -74,6 +74,7 @@ class Trace:
             connection_id=origin.connection_id,
             protocol=attempt.protocol,
             peer=origin.peer,
+            account=origin.account,
             port=origin.port,
             server_name=origin.server_name,
             alpn=origin.alpn,

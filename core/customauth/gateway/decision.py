@@ -79,6 +79,7 @@ class Decision:
     :ivar time: when it was decided, with its zone.
     :ivar protocol: ``MQTT 5``, ``MQTT 3.1.1 over WebSocket``, ``HTTPS``.
     :ivar peer: the client's address and port.
+    :ivar account: the account's number.
     :ivar port: the port of AWS that the listener stands for.
     :ivar presented: the credentials' names by source, their values masked.
     :ivar authorizer: who was chosen, and ``chosen`` why.
@@ -94,6 +95,7 @@ class Decision:
     connection_id: str
     protocol: str
     peer: str
+    account: str
     port: int
     server_name: str | None
     alpn: str | None

@@ -30,6 +30,7 @@ class Origin:
 
     :ivar connection_id: a lower-case UUID, the same for the life of the connection (C4).
     :ivar peer: the client's address and port.
+    :ivar account: the account's number.
     :ivar port: the port of AWS that the listener stands for: 443, 8883 or 8443.
     :ivar server_name: what the client asked for (SNI), None if it did not.
     :ivar alpn: what was negotiated.
@@ -40,6 +41,7 @@ class Origin:
 
     connection_id: str
     peer: str
+    account: str
     port: int
     server_name: str | None
     alpn: str | None

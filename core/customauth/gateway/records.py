@@ -37,6 +37,7 @@ class Ending:
     connection_id: str
     protocol: str
     peer: str
+    account: str
     port: int
     client_id: str
     principal_id: str

@@ -23,7 +23,7 @@ from customauth.gateway.front import Front
 from customauth.gateway.http_publish import Publish
 from customauth.gateway.office import Office
 from customauth.gateway.origin import Origin
-from customauth.gateway.records import Record
+from customauth.gateway.records import DisconnectReason, Ending, Record
 from customauth.gateway.reload import ConfigWatcher
 from customauth.gateway.runtimes.choose import bundled_runtime
 from customauth.gateway.runtimes.contract import RuntimeFactory
@@ -238,6 +238,7 @@ class Gateway:
         origin = Origin(
             connection_id=str(uuid.uuid4()),
             peer=tls.peer,
+            account=self._config.account,
             port=role,
             server_name=server_name,
             alpn=tls.alpn,
@@ -254,6 +255,8 @@ class Gateway:
             connection.abort()
         elif len(self._strangers) > _MAX_STRANGERS:
             oldest = next(iter(self._strangers))
+            # Now, not when it is gone: of many that come in one go each has to make another one leave.
+            del self._strangers[oldest]
             self._office.note(oldest.peer, f"more than {_MAX_STRANGERS} connections wait to be let in")
             oldest.abort()
 
@@ -286,7 +289,9 @@ class Gateway:
         self._office.note(None, f"configuration kept as it was: {error}")
 
     def _record(self, record: Record) -> None:
-        _log.info("%s", record.line())
+        # A client that leaves as it should is nothing to look at.
+        ordinary = isinstance(record, Ending) and record.reason is DisconnectReason.CLIENT_INITIATED
+        _log.log(logging.DEBUG if ordinary else logging.INFO, "%s", record.line())
         if self._on_record is not None:
             self._on_record(record)
         if isinstance(record, Decision) and self._on_decision is not None:

@@ -147,20 +147,20 @@ class MqttSession:
         """The connection is gone, without a word unless an end was recorded before."""
         if self._deciding is not None and self._grant is None:
             self._office.note(self._origin.peer, "the client left before the decision")
-        self._ended(DisconnectReason.CONNECTION_LOST)
         self._stop()
+        self._ended(DisconnectReason.CONNECTION_LOST)
 
     def left(self) -> None:
         """The client said goodbye by what carries the packets: a WebSocket's Close counts as its own wish (C38)."""
-        self._ended(DisconnectReason.CLIENT_INITIATED)
         self._stop()
+        self._ended(DisconnectReason.CLIENT_INITIATED)
 
     def broken(self, why: str) -> None:
         """What carries the packets cannot be read any more."""
         if self._grant is None:
             self._office.note(self._origin.peer, why)
-        self._ended(DisconnectReason.CLIENT_ERROR, why)
         self._stop()
+        self._ended(DisconnectReason.CLIENT_ERROR, why)
 
     def shutdown(self) -> None:
         """Tell the client that the gateway stops, and close."""
@@ -299,6 +299,9 @@ class MqttSession:
         self._drop(f"malformed packet: {error}")
 
     def _drop(self, why: str) -> None:
+        if self._link.closing:
+            # What came behind a DISCONNECT or a refused CONNECT interests nobody.
+            return
         if self._grant is None:
             self._office.note(self._origin.peer, why)
         self._end(DisconnectReason.CLIENT_ERROR, why, None)
@@ -310,12 +313,12 @@ class MqttSession:
         """
         if self._link.closing:
             return
-        accepted = self._grant is not None
-        self._ended(reason, why)
         version = self._connect.version if self._connect is not None else None
-        if code is not None and version is MqttVersion.V5 and accepted:
+        if code is not None and version is MqttVersion.V5 and self._grant is not None:
             self._send(Disconnect(reason_code=code), MqttVersion.V5)
         self._close(version)
+        # Last, as everywhere here: whoever is told may fail, and the connection has to be closed then too.
+        self._ended(reason, why)
 
     def _close(self, version: MqttVersion | None) -> None:
         self._stop()
@@ -337,6 +340,7 @@ class MqttSession:
                 connection_id=self._origin.connection_id,
                 protocol=self._attempt.protocol,
                 peer=self._origin.peer,
+                account=self._origin.account,
                 port=self._origin.port,
                 client_id=self._attempt.client_id or "",
                 principal_id=grant.principal_id,
@@ -353,10 +357,10 @@ class MqttSession:
         """Close a client that has been silent for 1.5 times its keep alive (E10)."""
         left = self._last_packet + self._longest_silence - self._loop.time()
         if left <= 0:
+            self._link.abort()
             self._ended(
                 DisconnectReason.KEEP_ALIVE_TIMEOUT, f"silent for {self._longest_silence:g} s, 1.5 times its keep alive"
             )
-            self._link.abort()
             return
         self._timer = self._loop.call_later(left, self._watch_keep_alive)
 

@@ -286,8 +286,11 @@ class TlsConnection(asyncio.Protocol):
 
     def _linger(self) -> None:
         self._timer.cancel()
-        if self._transport.can_write_eof():
+        try:
             self._transport.write_eof()
+        except OSError:
+            # The client is gone already.
+            self._transport.abort()
         # Reading goes on, so that the end of the client's bytes is seen.
         self._transport.resume_reading()
         self._timer = asyncio.get_running_loop().call_later(_CLOSE_LIMIT, self._transport.abort)

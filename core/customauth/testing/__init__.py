@@ -1,0 +1,16 @@
+"""Fixtures for test suites of your own, switched on by ``pytest_plugins = ["customauth.testing"]`` (extra ``testing``).
+
+``customauth_gateway`` is a local gateway that behaves as AWS IoT Core does::
+
+    def test_my_device_logs_in(customauth_gateway):
+        my_client.connect("localhost", customauth_gateway.port, cafile=customauth_gateway.ca_file, ...)
+        assert customauth_gateway.decisions[-1].outcome.principal_id == "device"
+
+It runs the sample. For your own authorizers override the fixture ``customauth_gateway_config`` with the path of a
+configuration file.
+"""
+
+from .fixtures import customauth_gateway, customauth_gateway_config
+from .local_gateway import LocalGateway
+
+__all__ = ["LocalGateway", "customauth_gateway", "customauth_gateway_config"]
