@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.verification import PolicyBuilder, Store
 
@@ -66,13 +68,85 @@ def test_another_folder_has_another_ca(tmp_path: Path) -> None:
         handshake(first, "localhost", ca_file=second.ca_file)
 
 
-def test_the_ca_is_kept_and_the_server_certificate_is_new(tmp_path: Path) -> None:
-    first = server_identity(tmp_path, ["localhost"])
-    ca, server = first.ca_file.read_bytes(), first.certificate_file.read_bytes()
-    second = server_identity(tmp_path, ["localhost", "new.example"])
-    assert second.ca_file.read_bytes() == ca
-    assert second.certificate_file.read_bytes() != server
-    handshake(second, "new.example")
+@pytest.fixture
+def made(tmp_path: Path) -> ServerIdentity:
+    """Make an identity for two names and an address."""
+    return server_identity(tmp_path, ["localhost", "gateway.example", "127.0.0.1"])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def renewed(folder: Path, names: list[str]) -> bool:
+    """Start again in a folder; the CA stays, the key goes with the certificate, and clients trust what is there."""
+    before = contents(folder)
+    identity = server_identity(folder, names)
+    after = contents(folder)
+    for name in names:
+        handshake(identity, name)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed in (set(), {"server.pem", "server-key.pem"})
+    return bool(changed)
+
+
+@pytest.mark.parametrize(
+    "names", [["localhost", "gateway.example", "127.0.0.1"], ["127.0.0.1", "localhost"], ["gateway.example"]]
+)
+def test_a_certificate_that_covers_the_names_is_kept(names: list[str], made: ServerIdentity, tmp_path: Path) -> None:
+    assert not renewed(tmp_path, names)
+
+
+@pytest.mark.parametrize("name", ["new.example", "a.gateway.example", "127.0.0.2", "::1"])
+def test_a_certificate_that_does_not_cover_a_name_is_made_anew(name: str, made: ServerIdentity, tmp_path: Path) -> None:
+    assert renewed(tmp_path, ["localhost", name])
+
+
+@pytest.mark.parametrize("file", ["server.pem", "server-key.pem"])
+@pytest.mark.parametrize("content", [None, b"", b"not PEM", b"-----BEGIN CERTIFICATE-----\n"])
+def test_a_server_certificate_that_cannot_be_used_is_made_anew(
+    file: str, content: bytes | None, made: ServerIdentity, tmp_path: Path
+) -> None:
+    (tmp_path / file).unlink()
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
+    server_identity(tmp_path, ["localhost"])
+    handshake(made, "localhost")
+
+
+@pytest.mark.parametrize("files", [["server.pem"], ["server-key.pem"], ["server.pem", "server-key.pem"]])
+def test_a_certificate_of_another_ca_or_key_is_made_anew(
+    files: list[str], made: ServerIdentity, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    server_identity(other, ["localhost"])
+    for file in files:
+        (tmp_path / file).write_bytes((other / file).read_bytes())
+    server_identity(tmp_path, ["localhost"])
+    handshake(made, "localhost")
+
+
+@pytest.mark.parametrize(("days", "kept"), [(31, True), (29, False), (-1, False)])
+def test_a_certificate_is_kept_while_it_is_valid_for_30_days(
+    days: int, kept: bool, made: ServerIdentity, tmp_path: Path
+) -> None:
+    old, ca = certificate(made.certificate_file), certificate(made.ca_file)
+    ca_key = serialization.load_pem_private_key((tmp_path / "ca-key.pem").read_bytes(), None)
+    assert isinstance(ca_key, rsa.RSAPrivateKey)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(old.subject)
+        .issuer_name(ca.subject)
+        .public_key(old.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=300))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=days))
+    )
+    for extension in old.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    pem = builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    made.certificate_file.write_bytes(pem)
+    assert renewed(tmp_path, ["localhost"]) != kept
 
 
 def test_private_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
