@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check parity clean
 
 demo: .venv/.demo
 	$(BIN)/customauth demo
@@ -17,6 +17,9 @@ check: .venv/.dev
 	for package in customauth customauth_awscrt customauth_gmqtt customauth_paho; do \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes $$package --ignoreexternal || exit 1; \
 	done
+
+parity: .venv/.dev
+	$(BIN)/python tools/parity.py --write
 
 clean:
 	rm -rf .venv .nox build dist

@@ -61,7 +61,17 @@ def wheel(session: nox.Session) -> None:
     suite = outside / "suite"
     shutil.rmtree(suite, ignore_errors=True)
     suite.mkdir()
-    for name in ("tests", "docs", "README.md", "pyproject.toml", "noxfile.py", "Makefile"):
+    for name in (
+        "tests",
+        "benchmarks",
+        "docs",
+        "examples",
+        "tools",
+        "README.md",
+        "pyproject.toml",
+        "noxfile.py",
+        "Makefile",
+    ):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, suite / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -96,6 +106,13 @@ def compare_table(session: nox.Session) -> None:
     session.install("--editable", ".")
     merged = [f"--merge={cell}" for cell in sorted(CELLS.glob("*.json"))]
     session.run("customauth", "compare", "--markdown", *merged)
+
+
+@nox.session(python=PYTHONS[0])
+def bench(session: nox.Session) -> None:
+    """Measure the gateway against mosquitto on this machine; takes two minutes, and a quiet machine."""
+    session.install("--editable", ".")
+    session.run("python", "benchmarks/front_door.py", *session.posargs)
 
 
 @nox.session

@@ -45,6 +45,7 @@ def _backend(name: str) -> Backend:
     return PluginManager().backend(name)
 
 
+@pytest.mark.fact("A51")
 @VERSIONS
 def test_the_connect_on_the_wire_is_what_was_asked_for(backend_name: str, version: MqttVersion) -> None:
     async def scenario() -> servers.Peer:

@@ -145,7 +145,7 @@ def test_a_token_that_the_builders_send_raw_is_encoded_here_and_read_back(builde
     assert CustomAuth.parse(auth.mqtt_username()) == auth
 
 
-@pytest.mark.fact("J9")
+@pytest.mark.fact("A12", "J9")
 @both
 def test_a_token_that_holds_its_own_name_loses_it_in_the_builders_and_keeps_it_here(builder: Builder) -> None:
     token = SignedToken(key_name="token", value="my-token=1", signature=signature())
