@@ -6,6 +6,7 @@ Pure: no I/O, no clock. Running the function, and failing it after 5 seconds (C2
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -209,13 +210,19 @@ def _parse_documents(documents: list[object]) -> tuple[tuple[Policy, ...], Unsup
         try:
             if not isinstance(document, str | dict):
                 raise PolicyError("the document must be a JSON object")
-            policies.append(parse_policy(document))
+            policies.append(_parse_text(_as_text(document)))
         except UnsupportedPolicy as error:
             unsupported = unsupported or UnsupportedPolicy(f"{place}.{error}")
         except PolicyError as error:
             text = f"{_POLICIES_FAILED}Policy document is Malformed: Invalid policy syntax."
             raise InvalidAnswer(text) from PolicyError(f"{place}: {error}")
     return tuple(policies), unsupported
+
+
+@functools.lru_cache(maxsize=512)
+def _parse_text(text: str) -> Policy:
+    # A function gives the same few documents again and again, and a parsed one never changes.
+    return parse_policy(text)
 
 
 def _seconds(answer: dict[str, object], name: str, default: int) -> int:

@@ -36,8 +36,9 @@ from customauth.mqtt import (
 
 # How long a client may take from where MQTT begins to its CONNECT, in seconds.
 _CONNECT_LIMIT = 10.0
-# Packets that a client may send before it has its CONNACK (E13); more than this is a flood.
+# Packets, and bytes, that a client may send while its CONNECT is decided over (E13); more than this is a flood.
 _MAX_PIPELINED = 100
+_MAX_PIPELINED_BYTES = 262_144
 _UNACCEPTABLE_VERSION_311 = 1
 
 _NOT_AUTHORIZED = 0x87
@@ -86,6 +87,7 @@ class MqttSession:
         "_attempt",
         "_connect",
         "_deciding",
+        "_early",
         "_grant",
         "_last_packet",
         "_lease",
@@ -117,6 +119,7 @@ class MqttSession:
         self._waiting: deque[Frame] = deque()
         self._answers = bytearray()
         self._deciding: asyncio.Task[None] | None = None
+        self._early = 0
         self._longest_silence = 0.0
         self._last_packet = 0.0
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(_CONNECT_LIMIT, self._connect_overdue)
@@ -132,8 +135,10 @@ class MqttSession:
             self._broken(error)
             return
         self._work()
-        if self._deciding is not None and len(self._waiting) > _MAX_PIPELINED:
-            self._drop("too many packets before the CONNACK")
+        if self._deciding is not None and self._grant is None:
+            self._early += len(data)
+            if self._early > _MAX_PIPELINED_BYTES or len(self._waiting) > _MAX_PIPELINED:
+                self._drop("too much was sent before the CONNACK")
 
     def paused(self) -> None:
         """A client that does not read its answers gets no more questions in."""
@@ -145,15 +150,11 @@ class MqttSession:
 
     def lost(self) -> None:
         """The connection is gone, without a word unless an end was recorded before."""
-        if self._deciding is not None and self._grant is None:
-            self._office.note(self._origin.peer, "the client left before the decision")
-        self._stop()
-        self._ended(DisconnectReason.CONNECTION_LOST)
+        self._gone(DisconnectReason.CONNECTION_LOST)
 
     def left(self) -> None:
         """The client said goodbye by what carries the packets: a WebSocket's Close counts as its own wish (C38)."""
-        self._stop()
-        self._ended(DisconnectReason.CLIENT_INITIATED)
+        self._gone(DisconnectReason.CLIENT_INITIATED)
 
     def broken(self, why: str) -> None:
         """What carries the packets cannot be read any more."""
@@ -169,6 +170,13 @@ class MqttSession:
     def expire(self) -> None:
         """End the connection because the WebSocket is as old as one can be (A31)."""
         self._end(DisconnectReason.WEBSOCKET_TTL, "24 hours are over (A31)", _ADMINISTRATIVE_ACTION)
+
+    def _gone(self, reason: DisconnectReason) -> None:
+        undecided = self._deciding is not None and self._grant is None
+        self._stop()
+        if undecided:
+            self._office.note(self._origin.peer, "the client left before the decision")
+        self._ended(reason)
 
     def _work(self) -> None:
         """Take the packets that have arrived, up to one that must be decided over first."""
