@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from customauth.cli import secrets
+from customauth.cli.contexts import CONTEXTS
 from customauth.cli.exits import ExitCode
 from customauth.cli.main import cli
 from customauth.gateway import load_config
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command.md").read_text()
 NAMES = cli.list_commands(click.Context(cli))
-SECRETS = (secrets.PASSWORD, secrets.TOKEN, secrets.SIGNATURE, secrets.PASSPHRASE, secrets.JWT)
+SECRETS = (secrets.PASSWORD, secrets.TOKEN, secrets.SIGNATURE, secrets.PASSPHRASE, secrets.JWT, *CONTEXTS)
 
 
 def _command(name: str) -> click.Command:
@@ -25,8 +27,22 @@ def _command(name: str) -> click.Command:
     return command
 
 
+def _commands() -> Iterator[click.Command]:
+    """Give every command, and those below it."""
+    for command in map(_command, NAMES):
+        yield command
+        if isinstance(command, click.Group):
+            yield from (_below(command, name) for name in command.list_commands(click.Context(command)))
+
+
+def _below(group: click.Group, name: str) -> click.Command:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    return command
+
+
 def _options() -> set[str]:
-    parameters = [parameter for name in NAMES for parameter in _command(name).params]
+    parameters = [parameter for command in _commands() for parameter in command.params]
     return {word for parameter in parameters for word in parameter.opts if word.startswith("-")}
 
 
@@ -46,6 +62,13 @@ def test_every_command_is_on_the_page() -> None:
     assert set(NAMES) - set(re.findall(r"`(\w+)`", PAGE)) == set()
 
 
+def test_every_command_below_another_has_a_section() -> None:
+    below = [(name, group) for name in NAMES if isinstance(group := _command(name), click.Group)]
+    names = [f"{name} {sub}" for name, group in below for sub in group.list_commands(click.Context(group))]
+    assert names
+    assert set(names) - set(re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)) == set()
+
+
 def test_every_variable_is_on_the_page_and_no_other() -> None:
     variables = {name for secret in SECRETS for name in secret.variables}
     assert set(re.findall(r"CUSTOMAUTH_\w+", PAGE)) == variables
@@ -59,7 +82,10 @@ def test_every_exit_code_is_on_the_page_and_no_other() -> None:
 def test_an_example_is_understood(line: str) -> None:
     words = shlex.split(line.partition(" < ")[0])
     assert words[0] == "customauth"
-    assert _command(words[1]).make_context(words[1], words[2:]).params
+    command, rest = _command(words[1]), words[2:]
+    if isinstance(command, click.Group):
+        command, rest = _below(command, rest[0]), rest[1:]
+    assert command.make_context(words[1], rest).params
 
 
 def test_the_configuration_on_the_page_loads(tmp_path: Path) -> None:

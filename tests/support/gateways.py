@@ -2,11 +2,14 @@
 
 ::
 
-    async with start_gateway(answer=ALLOW, function=RECORDING, settings="", authorizers="") as running:
+    async with start_gateway(answer=ALLOW, function=RECORDING, settings="", authorizers="", **options) as running:
         async with running.client(sni=..., alpn=...) as client: ...
+        async with running.accepted(connect) as client: ...     one that is let in already
         await running.outcome(connect)          all bytes that the gateway sends to this CONNECT until it closes
         running.events()                        what the function was invoked with, each as its JSON text
         running.decisions, running.lines()      what was decided, and the lines of it
+        running.records, running.endings(), running.notes()      all that was recorded, and those kinds of it
+        await running.emptied()                 until no connection is left
 
 Its authorizers: ``signed`` (token key name ``token``, public keys ``old`` and ``new``), ``open`` (signing disabled)
 and ``asleep`` (INACTIVE), all with one function. The function :data:`RECORDING` writes down each event and returns what
@@ -15,6 +18,7 @@ and ``asleep`` (INACTIVE), all with one function. The function :data:`RECORDING`
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
@@ -26,9 +30,10 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from customauth.gateway import Decision, Gateway, load_config
+from customauth.gateway.records import Ending, Note, Record
 from customauth.mqtt import Connect, MqttVersion
 from customauth.signing import KeyPair, generate_key_pair, sign
-from rawclient import RawClient, connected
+from rawclient import LIMIT, RawClient, connected
 
 ARN = "arn:aws:iot:us-east-1:123456789012"
 TOKEN = "a token=of/words"
@@ -107,6 +112,7 @@ class Running:
     gateway: Gateway
     folder: Path
     decisions: list[Decision]
+    records: list[Record] = field(factory=list)
 
     def client(self, **how: Any) -> AbstractAsyncContextManager[RawClient]:
         """Connect over TLS; the options are those of :func:`rawclient.connected`."""
@@ -117,6 +123,15 @@ class Running:
         async with self.client(**how) as client:
             await client.send_packet(packet)
             return await client.rest()
+
+    @contextlib.asynccontextmanager
+    async def accepted(self, packet: Connect | None = None, **how: Any) -> AsyncIterator[RawClient]:
+        """Connect a client that is let in, by the authorizer ``open`` where no CONNECT is given."""
+        async with self.client(**how) as client:
+            connack = await client.connect(connect(named("open")) if packet is None else packet)
+            assert connack is not None
+            assert connack.reason_code == 0
+            yield client
 
     def events(self) -> list[str]:
         """Return the events that the function was invoked with, as JSON text."""
@@ -130,6 +145,21 @@ class Running:
     def lines(self) -> list[str]:
         """Return the decisions as they are logged."""
         return [decision.line() for decision in self.decisions]
+
+    def endings(self) -> list[Ending]:
+        """Return how accepted connections ended."""
+        return [record for record in self.records if isinstance(record, Ending)]
+
+    def notes(self) -> list[str]:
+        """Return the lines of what was neither a decision nor an end."""
+        return [record.line() for record in self.records if isinstance(record, Note)]
+
+    async def emptied(self) -> None:
+        """Wait until the gateway has no connection left."""
+        async with asyncio.timeout(LIMIT):
+            # Nobody is told of it.
+            while self.gateway._connections or self.gateway._strangers:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
 
 
 StartGateway: TypeAlias = Callable[..., AbstractAsyncContextManager[Running]]
@@ -145,6 +175,7 @@ async def start(
     function: str = RECORDING,
     settings: str = "",
     authorizers: str = "",
+    **options: Any,
 ) -> AsyncIterator[Running]:
     """Run a gateway.
 
@@ -152,6 +183,7 @@ async def start(
     :param function: the source of the authorizer function.
     :param settings: more lines for the table ``gateway`` of its configuration.
     :param authorizers: more tables.
+    :param options: for :class:`customauth.gateway.Gateway`.
     """
     (folder / "authorizer.py").write_text(function)
     (folder / "old.pem").write_bytes(keys.old.public_pem)
@@ -159,8 +191,10 @@ async def start(
     file = folder / "gateway.toml"
     file.write_text(f'[gateway]\nnames = ["localhost", "Other.Example"]\n{settings}\n{_AUTHORIZERS}\n{authorizers}')
     decisions: list[Decision] = []
-    gateway = Gateway(load_config(file), folder=ca_folder, on_decision=decisions.append)
-    running = Running(gateway=gateway, folder=folder, decisions=decisions)
+    records: list[Record] = []
+    observers: dict[str, Any] = {"on_decision": decisions.append, "on_record": records.append}
+    gateway = Gateway(load_config(file), folder=ca_folder, **(observers | options))
+    running = Running(gateway=gateway, folder=folder, decisions=decisions, records=records)
     running.answer(answer)
     async with gateway:
         yield running

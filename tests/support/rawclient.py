@@ -108,16 +108,20 @@ async def connected(
     sni: str | None = "localhost",
     alpn: Sequence[str] = ("mqtt",),
     highest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    certificate: Path | None = None,
     receive_buffer: int | None = None,
 ) -> AsyncIterator[RawClient]:
     """Connect over TLS.
 
     :param sni: the name to ask for; None sends none, and takes the certificate by its address.
     :param alpn: the protocols to offer, none of them for no offer.
+    :param certificate: a file with the client's certificate and its private key.
     :param receive_buffer: bytes that the system keeps for a client that does not read.
     """
     context = ssl.create_default_context(cafile=str(ca_file))
     context.maximum_version = highest
+    if certificate is not None:
+        context.load_cert_chain(certificate)
     if alpn:
         context.set_alpn_protocols(list(alpn))
     # The protocol by its number: asyncio sets TCP_NODELAY only where it sees it.
