@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pluggy
 
 from customauth.backend import Backend, Connection, ConnectRequest
 from customauth.errors import ConnectError
+
+if TYPE_CHECKING:
+    from customauth.gateway.runtimes.contract import FunctionSpec, Runtime
 
 PROJECT = "customauth"
 
@@ -34,3 +39,13 @@ def customauth_after_connect(request: ConnectRequest, connection: Connection) ->
 @hookspec
 def customauth_connect_failed(request: ConnectRequest, error: ConnectError) -> None:
     """Observe an attempt that failed. Raising an exception costs a line of warning."""
+
+
+@hookspec(firstresult=True)
+def customauth_authorizer_runtime(spec: FunctionSpec) -> Runtime | None:
+    """Return what runs a function of the form ``scheme:rest`` for the gateway, `None` for a scheme of another's.
+
+    Asked (group ``customauth.plugins``) when the gateway reads its configuration; ``spec.scheme`` is the scheme and
+    ``spec.function.text`` the whole text. Nothing is to be started before the first invocation. Raise `ValueError`
+    for a text that is not right; its message is shown with the place in the configuration.
+    """

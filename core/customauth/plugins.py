@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 from attrs import frozen
@@ -15,6 +15,9 @@ from attrs import frozen
 from customauth import hookspecs
 from customauth.backend import Backend, ConnectRequest, Feature
 from customauth.errors import BackendError, BackendNotInstalled, PluginLoadError, UnknownBackend, UnsupportedFeature
+
+if TYPE_CHECKING:
+    from customauth.gateway.runtimes.contract import FunctionSpec, Runtime, RuntimeFactory
 
 BACKENDS = "customauth.backends"
 """The entry-point group of backends: its name is the backend's, its value a module with hook implementations."""
@@ -137,6 +140,38 @@ class PluginManager:
                     _log.warning("plug-in %s of %s is left out: %s", point.name, _origin(point), _line(error))
         return self._pluggy.hook
 
+    def authorizer_runtime(self, spec: FunctionSpec) -> Runtime | None:
+        """Ask the plug-ins for the runtime of a function; the first that gives one is it, `None` when none does.
+
+        :raises ValueError: a plug-in failed, or gave something else; it is named.
+        """
+        hook = "customauth_authorizer_runtime"
+        for implementation in reversed(getattr(self.observers(), hook).get_hookimpls()):
+            try:
+                runtime: Runtime | None = self._alone(hook, implementation.plugin)(spec=spec)
+            except Exception as error:  # a stranger's function may raise anything
+                culprit = f"plug-in {implementation.plugin_name}"
+                raise ValueError(f"{culprit} does not take the function {spec.function}: {_line(error)}") from error
+            if runtime is None:
+                continue
+            if not callable(getattr(runtime, "invoke", None)) or not callable(getattr(runtime, "aclose", None)):
+                culprit, kind = implementation.plugin_name, type(runtime).__name__
+                raise ValueError(f"plug-in {culprit} gave a {kind}, which has no invoke and aclose; mend the plug-in")
+            return runtime
+        return None
+
+    def runtime_factory(self, fallback: RuntimeFactory) -> RuntimeFactory:
+        """Return what a gateway makes its runtimes with: plug-ins for the schemes of others, `fallback` for the rest.
+
+        Without a function of the form ``scheme:rest`` no plug-in is loaded.
+        """
+
+        def make(spec: FunctionSpec) -> Runtime:
+            runtime = self.authorizer_runtime(spec) if spec.scheme is not None else None
+            return fallback(spec) if runtime is None else runtime
+
+        return make
+
     def _load(self, name: str) -> Backend:
         if name in self._loaded:
             return self._loaded[name]
@@ -167,13 +202,14 @@ class PluginManager:
         try:
             if not self._pluggy.is_registered(plugin):
                 self._pluggy.register(plugin)
-            return self._alone("customauth_backend", plugin)()
+            backends: list[Backend] = self._alone("customauth_backend", plugin)()
+            return backends
         except Exception:
             if self._pluggy.is_registered(plugin):
                 self._pluggy.unregister(plugin)
             raise
 
-    def _alone(self, hook: str, plugin: object) -> Callable[..., list[Any]]:
+    def _alone(self, hook: str, plugin: object) -> Callable[..., Any]:
         """Return the hook as if this plug-in were the only one."""
         others = [other for other in self._pluggy.get_plugins() if other is not plugin]
         return self._pluggy.subset_hook_caller(hook, remove_plugins=others)

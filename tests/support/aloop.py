@@ -4,6 +4,7 @@
 
     run(main()) -> what it returns          on a loop of its own
     put_forward(seconds)                    inside it: timers that are due by then fire at the next turn
+    await alone()                           inside it: until no other task is left
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ def run(main: Coroutine[object, object, T]) -> T:
     """Run ``main`` to its end."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
         return runner.run(main)
+
+
+async def alone() -> None:
+    """Wait until no task but this one is left."""
+    async with asyncio.timeout(30):
+        # A task that is cancelled needs some turns to end, and its function's process some time.
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0.001)
 
 
 def put_forward(seconds: float) -> None:

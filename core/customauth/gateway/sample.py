@@ -47,7 +47,7 @@ import base64
 
 
 def handler(event, context):
-    mqtt = event["protocolData"].get("mqtt", {{}})
+    mqtt = event.get("protocolData", {{}}).get("mqtt", {{}})
     user = mqtt.get("username", "").partition("?")[0]
     password = base64.b64decode(mqtt.get("password", ""))
     known = user == "{SAMPLE_USERNAME}" and password == b"{SAMPLE_PASSWORD}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from customauth.gateway.runtimes.aws import LambdaRuntime
 from customauth.gateway.runtimes.contract import FunctionSpec, Runtime
-from customauth.gateway.runtimes.functions import NodeFunction, PythonFunction
+from customauth.gateway.runtimes.functions import InvokeUrl, LambdaFunction, NodeFunction, PythonFunction
+from customauth.gateway.runtimes.invoke_api import InvokeApiRuntime
 from customauth.gateway.runtimes.worker_runtime import WorkerRuntime
 
 
@@ -15,6 +17,10 @@ def bundled_runtime(spec: FunctionSpec) -> Runtime:
     match spec.function:
         case PythonFunction() | NodeFunction():
             return WorkerRuntime(spec)
+        case InvokeUrl():
+            return InvokeApiRuntime(spec)
+        case LambdaFunction():
+            return LambdaRuntime(spec)
     raise ValueError(
         f"no plug-in takes the function {spec.function}; install the one that runs {spec.scheme}: functions, "
         "or name a file as FILE.py:HANDLER"

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import field, frozen
 
 _FILE_FORM = re.compile(r"(?P<file>[^:]*)\.(?P<suffix>py|mjs|cjs|js):(?P<handler>[^:]*)", re.DOTALL)
-_NODE_HANDLER = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)*|[$][\w$]*")
+_NODE_HANDLER = re.compile(r"([^\W\d]|[$])[\w$]*(\.([^\W\d]|[$])[\w$]*)*")
 _LAMBDA_ARN = re.compile(
     r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):\d{12}:function:(?P<name>[\w-]{1,64})(:(\$LATEST|[\w-]{1,128}))?",
     re.ASCII,

@@ -4,7 +4,9 @@
 // descriptors is written down in python_worker.py. A thread of its own waits on the life line, so that the end of the
 // gateway ends a function that loops.
 
+import { spawnSync } from 'node:child_process';
 import { Session } from 'node:inspector';
+import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { dirname, sep } from 'node:path';
@@ -265,12 +267,17 @@ function loadError(error, file) {
   if (error instanceof Fault) return { type: error.type, message: error.message, line: error.line };
   const { type, message, line } = describe(error, file);
   if (error instanceof SyntaxError) {
-    return { type: 'Runtime.UserCodeSyntaxError', message: `SyntaxError: ${message}`, line };
+    return { type: 'Runtime.UserCodeSyntaxError', message: `SyntaxError: ${message}`, line: line ?? checked(file) };
   }
   if (['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND'].includes(error?.code)) {
     return { type: 'Runtime.ImportModuleError', message: `Error: ${message}`, line };
   }
   return { type, message, line };
+}
+
+// Return the line of a syntax error in an ECMAScript module, which its exception does not hold.
+function checked(file) {
+  return lineOf({ stack: spawnSync(process.execPath, ['--check', file]).stderr }, file);
 }
 
 function toJson(value) {
@@ -335,7 +342,9 @@ function outlive(life) {
 }
 
 if (isMainThread) {
-  const [file, handler, channel, life] = process.argv.slice(2);
+  const [name, handler, channel, life] = process.argv.slice(2);
+  // Node.js follows symbolic links before it loads a module, and names the file behind them.
+  const file = realpathSync(name);
   new Worker(new URL(import.meta.url), { workerData: { life: Number(life) }, env: {} }).unref();
   await new Process(file, Number(channel)).load(handler);
 } else {

@@ -27,7 +27,8 @@ _POLL_INTERVAL = 0.002
 # What is watched for changes is looked at before every invocation.
 _MAX_WATCHED = 256
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int] | None
+"""What changes when a file does; `None` for a file that cannot be read."""
 
 
 @frozen(kw_only=True)
@@ -181,8 +182,8 @@ class Worker:
         return bool(chunk)
 
 
-def stamp_of(file: str | Path) -> Stamp | None:
-    """Return what changes when a file does, `None` when it cannot be read."""
+def stamp_of(file: str | Path) -> Stamp:
+    """Return the stamp of a file as it is now."""
     try:
         status = os.stat(file)
     except (OSError, ValueError):

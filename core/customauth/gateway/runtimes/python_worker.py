@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
 HEADER = struct.Struct("!cI")
 
@@ -158,36 +158,47 @@ class _Worker:
             return
         self._modules_seen = len(sys.modules)
         loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-        new = [file for file in loaded if self._is_source(file) and file not in self._files_sent]
+        new = {file for file in loaded if self._is_source(file)} - self._files_sent
         if new:
             self._files_sent.update(new)
-            self.send(FILES, json.dumps(new).encode())
+            self.send(FILES, json.dumps(sorted(new)).encode())
 
     def send(self, kind: bytes, body: bytes) -> None:
         if os.getpid() != self._pid:
             # The function forked and this is the copy that came back: only the first process answers.
             os._exit(0)
         frame = memoryview(HEADER.pack(kind, len(body)) + body)
-        while frame:
-            frame = frame[os.write(self._channel, frame) :]
+        try:
+            while frame:
+                frame = frame[os.write(self._channel, frame) :]
+        except OSError:
+            self._end()
 
     def _outlive(self, life: int) -> None:
         try:
             os.read(life, 1)
         finally:
-            # The gateway is gone, and with it whatever would have stopped the function or its children.
-            os.killpg(self._pid, signal.SIGKILL)
+            self._end()
+
+    def _end(self) -> NoReturn:
+        # The gateway is gone, and with it whatever would have stopped the function or its children.
+        os.killpg(self._pid, signal.SIGKILL)
+        raise SystemExit
 
     def _read(self, size: int) -> bytes:
         data = bytearray()
         while len(data) < size:
-            chunk = os.read(self._channel, size - len(data))
+            try:
+                chunk = os.read(self._channel, size - len(data))
+            except OSError:
+                chunk = b""
             if not chunk:
-                raise EOFError
+                # Not only the life line's thread does this: it would come too late if this thread ended the process.
+                self._end()
             data += chunk
         return bytes(data)
 
-    def _is_source(self, file: object) -> bool:
+    def _is_source(self, file: object) -> TypeGuard[str]:
         if not isinstance(file, str) or not file.startswith(self._folder):
             return False
         return not any(part in _NOT_SOURCES for part in file[len(self._folder) :].split("/"))

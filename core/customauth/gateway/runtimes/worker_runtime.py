@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import uuid
 from collections.abc import Mapping
@@ -16,18 +15,15 @@ from customauth.gateway.runtimes.contract import (
     FunctionCrashed,
     FunctionFailed,
     FunctionSpec,
-    FunctionThrottled,
-    FunctionTimedOut,
     Invocation,
 )
+from customauth.gateway.runtimes.failures import closing, failed, plain_type, throttled, timed_out
 from customauth.gateway.runtimes.functions import NodeFunction, PythonFunction
 from customauth.gateway.runtimes.pool import PoolClosed, WorkerPool
 from customauth.gateway.runtimes.process import Worker, stamp_of
 from customauth.gateway.runtimes.programs import worker_program
 
 _EXIT_GRACE = 0.5
-# JavaScript lets a function call its error anything, the password included.
-_PLAIN_TYPE = re.compile(r"[A-Za-z_][\w.]{0,63}", re.ASCII)
 
 
 class WorkerRuntime:
@@ -69,9 +65,10 @@ class WorkerRuntime:
         try:
             worker = await self._pool.lend(self._patience)
         except PoolClosed:
-            raise self._failed("was not run: the gateway is closing", "Runtime.Closed") from None
+            raise closing(self._function) from None
         except TimeoutError:
-            raise self._throttled() from None
+            text = f"was not run: all its workers were busy for {self._patience:g} s; make the function faster"
+            raise throttled(self._function, text) from None
         try:
             if worker.loaded:
                 # What was printed since the last answer belongs to no invocation.
@@ -98,14 +95,14 @@ class WorkerRuntime:
             file.stat()
         except OSError as error:
             text = f"was not run: the file cannot be read ({error.strerror})"
-            raise self._failed(text, "Runtime.ImportModuleError") from error
+            raise failed(self._function, text, "Runtime.ImportModuleError") from error
         try:
             return Worker(worker_program(self._spec, self._function), stamps)
         except FileNotFoundError as error:
             if isinstance(self._function, PythonFunction):
                 raise self._not_started(error) from error
             text = "was not run: there is no Node.js on the PATH; install Node.js 18 or later"
-            raise self._failed(text, "Runtime.StartError") from error
+            raise failed(self._function, text, "Runtime.StartError") from error
         except OSError as error:
             raise self._not_started(error) from error
 
@@ -123,7 +120,9 @@ class WorkerRuntime:
         try:
             kind, body = await worker.exchange(request, limit)
         except TimeoutError:
-            raise self._timed_out(worker, limit) from None
+            doing = "answer" if worker.loaded else "finish loading"
+            text = f"did not {doing} within {limit:g} s and was stopped"
+            raise timed_out(self._function, text, limit, worker.read_output()) from None
         except (EOFError, OSError):
             raise await self._crashed(worker) from None
         if kind in (protocol.READY, protocol.ANSWER):
@@ -132,40 +131,18 @@ class WorkerRuntime:
         error_type, message, line = error["type"], error["message"], error["line"]
         at = "" if line is None else f" at {self._function.file}:{line}"
         if kind == protocol.FAULT:
-            text = f"failed{at}: {error_type}: {message}"
+            text = f"failed{at}: {error_type}: {' '.join(message.split())}"
         else:
-            text = f"raised {error_type if _PLAIN_TYPE.fullmatch(error_type) else 'an error'}{at}"
-        raise self._failed(text, error_type, message=message, output=worker.read_output())
-
-    def _failed(self, text: str, error_type: str, *, message: str | None = None, output: str = "") -> FunctionFailed:
-        error_message = text if message is None else message
-        return FunctionFailed(
-            f"{self._function} {text}", error_message=error_message, error_type=error_type, output=output
-        )
+            text = f"raised {plain_type(error_type)}{at}"
+        raise failed(self._function, text, error_type, message=message, output=worker.read_output())
 
     def _not_started(self, error: OSError) -> FunctionFailed:
-        return self._failed(f"was not run: its process did not start ({error.strerror})", "Runtime.StartError")
-
-    def _throttled(self) -> FunctionThrottled:
-        return FunctionThrottled(
-            f"{self._function} was not run: all its workers were busy for {self._patience:g} s; "
-            "make the function faster, or connect fewer clients at once",
-            error_message="Rate Exceeded.",
-            error_type="TooManyRequestsException",
-        )
-
-    def _timed_out(self, worker: Worker, limit: float) -> FunctionTimedOut:
-        doing = "answer" if worker.loaded else "finish loading"
-        return FunctionTimedOut(
-            f"{self._function} did not {doing} within {limit:g} s and was stopped",
-            error_message=f"Task timed out after {limit:.2f} seconds",
-            error_type="Sandbox.Timedout",
-            output=worker.read_output(),
-        )
+        text = f"was not run: its process did not start ({error.strerror})"
+        return failed(self._function, text, "Runtime.StartError")
 
     async def _crashed(self, worker: Worker) -> FunctionFailed:
         if self._pool.closed:
-            return self._failed("was stopped: the gateway is closing", "Runtime.Closed")
+            return closing(self._function, "was stopped")
         status = await worker.wait(_EXIT_GRACE)
         if status is None:
             reason = "it broke its channel to the gateway"
