@@ -1,13 +1,16 @@
 # make demo and make test are all that a stranger needs; each makes .venv itself.
 PYTHON ?= python3
 BIN := .venv/bin
+NODE := tests/clients/node
+# npm writes this file last.
+NODE_DONE := $(NODE)/node_modules/.package-lock.json
 
 .PHONY: demo test check parity clean
 
 demo: .venv/.demo
 	$(BIN)/customauth demo
 
-test: .venv/.dev
+test: .venv/.dev $(NODE_DONE)
 	$(BIN)/pytest -n 4
 
 check: .venv/.dev
@@ -22,7 +25,7 @@ parity: .venv/.dev
 	$(BIN)/python tools/parity.py --write
 
 clean:
-	rm -rf .venv .nox build dist
+	rm -rf .venv .nox build dist $(NODE)/node_modules
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("customauth needs Python 3.11 or later: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -38,3 +41,7 @@ clean:
 	@echo "Installing what the tests need into .venv ..."
 	$(BIN)/pip install --quiet --group dev
 	touch $@
+
+# Without npm the tests that need it are skipped, and say so.
+$(NODE_DONE): $(NODE)/package-lock.json
+	if command -v npm > /dev/null; then npm ci --prefix $(NODE) && touch $@; fi

@@ -66,6 +66,7 @@ def wheel(session: nox.Session) -> None:
         "benchmarks",
         "docs",
         "examples",
+        "fuzz",
         "tools",
         "README.md",
         "pyproject.toml",
@@ -113,6 +114,13 @@ def bench(session: nox.Session) -> None:
     """Measure the gateway against mosquitto on this machine; takes two minutes, and a quiet machine."""
     session.install("--editable", ".")
     session.run("python", "benchmarks/front_door.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what reads a stranger's bytes: 10 million inputs, which takes hours, or as many as `--runs` says."""
+    session.install("--editable", ".", *nox.project.load_toml("pyproject.toml")["dependency-groups"]["fuzz"])
+    session.run("python", "fuzz/run.py", *session.posargs)
 
 
 @nox.session

@@ -1,10 +1,11 @@
-"""What every test shares: the hypothesis profile, and the backends that are installed here."""
+"""What every test shares: the hypothesis profile, which backends are installed here, and which programs are not."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import programs
 from customauth import BackendInfo, PluginManager
 
 # Deadlines measure the machine, and the first draw of a text strategy is slow on a cold cache.
@@ -18,6 +19,10 @@ def _usable() -> list[BackendInfo]:
     return [info for info in PluginManager().describe() if info.problem is None and info.name in BUNDLED]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", programs.REGISTRATION)
+
+
 def pytest_report_header() -> str:
     found = ", ".join(f"{info.name} ({info.library} {info.library_version})" for info in _usable())
     return f"customauth backends: {found or 'none'}"
@@ -27,3 +32,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for ``backend_name`` on every bundled backend whose library is installed."""
     if "backend_name" in metafunc.fixturenames:
         metafunc.parametrize("backend_name", [info.name for info in _usable()])
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    programs.check(item)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    line = programs.summary(terminalreporter.stats.get("skipped", []))
+    if line is not None:
+        terminalreporter.write_line(line, yellow=True)

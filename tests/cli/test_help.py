@@ -14,7 +14,7 @@ from customauth.cli.exits import ExitCode
 from customauth.cli.main import cli
 
 COMMANDS = cli.list_commands(click.Context(cli))
-HEAVY = {"asyncio", "ssl", "_ssl", "paho", "gmqtt", "awscrt", "awsiot"}
+HEAVY = {"asyncio", "ssl", "_ssl", "h11", "websockets", "cryptography", "paho", "gmqtt", "awscrt", "awsiot"}
 BACKENDS = {"customauth_paho", "customauth_gmqtt", "customauth_awscrt"}
 
 _LOADED = """

@@ -36,7 +36,7 @@ async def alone() -> None:
     """Wait until no task but this one is left."""
     async with asyncio.timeout(30):
         # A task that is cancelled needs some turns to end, and its function's process some time.
-        while len(asyncio.all_tasks()) > 1:
+        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - nobody is told of it
             await asyncio.sleep(0.001)
 
 

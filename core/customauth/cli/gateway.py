@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Callable
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from customauth.cli.misuse import Misuse
 from customauth.cli.options import debug_option, show_debug
 
 if TYPE_CHECKING:
+    from customauth.cli.gateway_log import RecordFiles, Tally
     from customauth.gateway import Gateway, GatewayConfig, Record, Sample
 
 DEFAULT_FOLDER = Path("customauth-gateway")
@@ -24,10 +25,21 @@ _PORT = click.IntRange(0, 65535)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@frozen(kw_only=True)
-class _Outputs:
-    """Where the records go, beside the lines on standard output."""
+def _finite(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number.")
+    return value
 
+
+@frozen(kw_only=True)
+class _Wanted:
+    """Where it listens, and where the records go beside the lines on standard output.
+
+    :ivar ports: to listen on, by the port of AWS that each stands for.
+    """
+
+    host: str
+    ports: dict[int, int]
     show_function_output: bool
     log_json: Path | None
     log_aws: Path | None
@@ -60,12 +72,13 @@ class _Outputs:
     type=click.FloatRange(0, min_open=True),
     default=1.0,
     show_default=True,
+    callback=_finite,
     metavar="X",
     help="Let refreshAfterInSeconds, disconnectAfterInSeconds and cached answers pass X times as fast.",
 )
 @click.option("--log-json", type=_FILE, metavar="FILE", help="Append every record as a line of JSON.")
 @click.option("--log-aws", type=_FILE, metavar="FILE", help="Append AWS IoT's own log events as lines of JSON.")
-@click.option("--ready-file", type=_FILE, metavar="FILE", help="Write port and CA as JSON when it listens.")
+@click.option("--ready-file", type=_FILE, metavar="FILE", help="Write port and CA as JSON while it listens.")
 @click.option(
     "--show-function-output",
     is_flag=True,
@@ -90,17 +103,27 @@ def command(
     """
     import asyncio
 
-    from customauth.cli.gateway_log import function_output_shown
+    from customauth.cli.gateway_log import Tally, function_output_shown
     from customauth.gateway import ConfigError, Gateway, load_config, write_sample
     from customauth.gateway.runtimes.choose import bundled_runtime
     from customauth.plugins import default_manager
 
     if debug:
         show_debug()
-    wanted = _Outputs(**outputs)
+    further = {role: number for role, number in ((8883, port_8883), (8443, port_8443)) if number is not None}
+    wanted = _Wanted(host=host, ports={443: port, **further}, **outputs)
     sample = None
-    with contextlib.ExitStack() as files:
-        record = files.enter_context(_records(wanted))
+    tally = Tally()
+    if wanted.ready_file is not None:
+        # One that was left behind by a gateway that was killed would tell what is not so.
+        with contextlib.suppress(OSError):
+            wanted.ready_file.unlink()
+    with _record_files(wanted) as files:
+
+        def record(item: Record) -> None:
+            tally.count(item)
+            files.write(item)
+
         try:
             if config_file is None:
                 sample = write_sample(DEFAULT_FOLDER)
@@ -111,9 +134,7 @@ def command(
                 folder=ca_dir or config_file.parent / "ca",
                 host=host,
                 port=port,
-                further_ports={
-                    role: number for role, number in ((8883, port_8883), (8443, port_8443)) if number is not None
-                },
+                further_ports=further,
                 time_scale=time_scale,
                 follow=config_file,
                 runtimes=default_manager().runtime_factory(bundled_runtime),
@@ -133,12 +154,10 @@ def command(
             else:
                 mend = "choose a --ca-dir that can be read and written"
             raise Misuse(f"{error.filename}: {error.strerror}", mend) from error
-        asyncio.run(_serve(gateway, config, sample, host, wanted.ready_file))
+        asyncio.run(_serve(gateway, config, sample, wanted, tally))
 
 
-async def _serve(
-    gateway: Gateway, config: GatewayConfig, sample: Sample | None, host: str, ready_file: Path | None
-) -> None:
+async def _serve(gateway: Gateway, config: GatewayConfig, sample: Sample | None, wanted: _Wanted, tally: Tally) -> None:
     import asyncio
     import signal
 
@@ -154,21 +173,22 @@ async def _serve(
         try:
             await running.enter_async_context(gateway)
         except OSError as error:
-            raise _cannot_listen(host, gateway.port, error) from error
+            raise _cannot_listen(wanted, gateway, error) from error
         click.echo(f"Gateway on {gateway.endpoint}, its CA in {gateway.ca_file}; Ctrl-C ends it.")
-        further = [f"{role} on {port}" for role, port in gateway.ports.items() if port != gateway.port]
-        if further:
-            click.echo(f"It stands for AWS's ports 443, and {', '.join(further)}.")
-        for line in invitation(gateway, config, sample, host):
+        for role, port in gateway.ports.items():
+            if port != gateway.port:
+                click.echo(f"For AWS's port {role} it listens on {port}.")
+        for line in invitation(gateway, config, sample, wanted.host):
             click.echo(line)
         click.echo("Decisions:")
         decisions_shown(stop.set)
-        if ready_file is not None:
+        if wanted.ready_file is not None:
             try:
-                running.enter_context(ready(ready_file, gateway))
+                running.enter_context(ready(wanted.ready_file, gateway))
             except OSError as error:
-                raise Misuse(f"{ready_file}: {error.strerror}", "choose another --ready-file") from error
+                raise Misuse(f"{wanted.ready_file}: {error.strerror}", "choose another --ready-file") from error
         await stop.wait()
+    click.echo(f"{tally.accepted} accepted, {tally.refused} refused.")
     click.echo("Gateway stopped.")
 
 
@@ -181,21 +201,26 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _records(wanted: _Outputs) -> contextlib.AbstractContextManager[Callable[[Record], None]]:
-    from customauth.cli.gateway_log import records_written
+def _record_files(wanted: _Wanted) -> RecordFiles:
+    from customauth.cli.gateway_log import RecordFiles
 
     try:
-        return records_written(wanted.log_json, wanted.log_aws)
+        return RecordFiles(wanted.log_json, wanted.log_aws)
     except OSError as error:
         raise Misuse(f"{error.filename}: {error.strerror}", "choose another file for the log") from error
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> Misuse:
+def _cannot_listen(wanted: _Wanted, gateway: Gateway, error: OSError) -> Misuse:
+    # They are opened in this order: what failed is the first that is not open.
+    role, port = next((role, port) for role, port in wanted.ports.items() if role not in gateway.ports)
+    option = "--port" if role == 443 else f"--port-{role}"
     if error.errno == errno.EADDRINUSE:
-        return Misuse(f"port {port} is taken", "choose another with --port N, or 0 for a free one")
+        return Misuse(f"port {port} is taken", f"choose another with {option} N, or 0 for a free one")
     if error.errno == errno.EACCES:
-        return Misuse(f"port {port} is not for this user", "choose one above 1023 with --port N, or 0 for a free one")
+        return Misuse(
+            f"port {port} is not for this user", f"choose one above 1023 with {option} N, or 0 for a free one"
+        )
     return Misuse(
-        f"cannot listen on {host} port {port}: {error.strerror or error}",
+        f"cannot listen on {wanted.host} port {port}: {error.strerror or error}",
         "choose an address of this machine with --host, or leave it out",
     )

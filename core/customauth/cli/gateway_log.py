@@ -9,10 +9,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from attrs import define
 
 from customauth._files import write_public
 from customauth.gateway.aws_log import log_event
+from customauth.gateway.decision import Decision, Grant, Step
 from customauth.gateway.printing import printable
 
 if TYPE_CHECKING:
@@ -21,18 +25,58 @@ if TYPE_CHECKING:
 _LOG = "customauth.gateway"
 
 
-def records_written(
-    log_json: Path | None, log_aws: Path | None
-) -> contextlib.AbstractContextManager[Callable[[Record], None]]:
-    """Open the files that are wanted, and give what writes a record to each for as long as the block runs.
+@define
+class Tally:
+    """How many connections and publishes were accepted and refused; a refresh is neither."""
+
+    accepted: int = 0
+    refused: int = 0
+
+    def count(self, record: Record) -> None:
+        """Count a record, if it is one to count."""
+        if isinstance(record, Decision) and record.step is not Step.REFRESH:
+            if isinstance(record.outcome, Grant):
+                self.accepted += 1
+            else:
+                self.refused += 1
+
+
+class RecordFiles:
+    """The files that records are appended to. Use it as a context manager.
 
     :param log_json: for every record, whole.
     :param log_aws: for AWS's own log events (C34).
     :raises OSError: when a file cannot be opened.
     """
-    whole = None if log_json is None else log_json.open("a", encoding="utf-8", buffering=1)
-    aws = None if log_aws is None else log_aws.open("a", encoding="utf-8", buffering=1)
-    return _writing(whole, aws)
+
+    def __init__(self, log_json: Path | None, log_aws: Path | None) -> None:
+        with contextlib.ExitStack() as files:
+            # Unbuffered: who follows a file sees whole lines, and nothing is left to write at the end.
+            self._whole, self._aws = (
+                None if file is None else files.enter_context(file.open("ab", buffering=0))
+                for file in (log_json, log_aws)
+            )
+            self._files = files.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    def write(self, record: Record) -> None:
+        """Append a record to each; a failure is logged."""
+        try:
+            if self._whole is not None:
+                self._whole.write(_line(record.as_json()))
+            event = None if self._aws is None else log_event(record)
+            if self._aws is not None and event is not None:
+                self._aws.write(_line(event))
+        except OSError as error:
+            # A full disk shall not end the gateway.
+            logging.getLogger(_LOG).error("a record was not written: %s", error.strerror)
 
 
 @contextlib.contextmanager
@@ -48,7 +92,7 @@ def ready(file: Path, gateway: Gateway) -> Iterator[None]:
         "caFile": str(gateway.ca_file.absolute()),
         "pid": os.getpid(),
     }
-    write_public(file, _line(content).encode())
+    write_public(file, _line(content))
     try:
         yield
     finally:
@@ -92,26 +136,6 @@ class _DecisionHandler(logging.StreamHandler):  # type: ignore[type-arg]
             super().handleError(record)
 
 
-@contextlib.contextmanager
-def _writing(whole: TextIO | None, aws: TextIO | None) -> Iterator[Callable[[Record], None]]:
-    def write(record: Record) -> None:
-        try:
-            if whole is not None:
-                whole.write(_line(record.as_json()))
-            event = None if aws is None else log_event(record)
-            if aws is not None and event is not None:
-                aws.write(_line(event))
-        except OSError as error:
-            # A full disk shall not end the gateway.
-            logging.getLogger(_LOG).error("a record was not written: %s", error.strerror)
-
-    try:
-        yield write
-    finally:
-        for stream in (whole, aws):
-            if stream is not None:
-                stream.close()
-
-
-def _line(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
+def _line(content: Any) -> bytes:
+    # In ASCII: what clients and functions send may hold lone surrogates, and characters that some take for a line end.
+    return json.dumps(content, separators=(",", ":")).encode("ascii") + b"\n"

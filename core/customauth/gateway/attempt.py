@@ -95,7 +95,13 @@ class Trace:
 
 def _without_secrets(outcome: Grant | Refusal, secrets: list[str]) -> Grant | Refusal:
     if isinstance(outcome, Refusal):
-        return Refusal(reason=outcome.reason, why=redacted(outcome.why, secrets), fix=outcome.fix)
+        principal_id = outcome.principal_id
+        return Refusal(
+            reason=outcome.reason,
+            why=redacted(outcome.why, secrets),
+            fix=outcome.fix,
+            principal_id=None if principal_id is None else redacted(principal_id, secrets),
+        )
     return Grant(
         authorizer=outcome.authorizer,
         signature=outcome.signature,

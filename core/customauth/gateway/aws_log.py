@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 from customauth.gateway.decision import Decision, Grant, Reason, Refusal, Step
@@ -10,10 +11,17 @@ from customauth.gateway.records import Ending, Record
 _OWN_REASONS = {Reason.ALPN: Reason.DOMAIN_INVALID, Reason.PROTOCOL: Reason.PARAMETER_INVALID}
 """What AWS would say for the two reasons that are ours: the nearest of its codes (C35)."""
 
+_FAILURE = {"logLevel": "ERROR", "status": "Failure"}
+
 
 def log_event(record: Record) -> dict[str, Any] | None:
-    """Return the log event of a record, None for what AWS does not log."""
+    """Return the log event of a record, None for what AWS does not log.
+
+    A refresh is no attempt to connect; when it is refused, the end of the connection is logged (C29, C38).
+    """
     match record:
+        case Decision(step=Step.REFRESH):
+            return None
         case Decision():
             return _of_decision(record)
         case Ending():
@@ -27,7 +35,7 @@ def metric(record: Record) -> tuple[str, str] | None:
 
     ``Connection.AuthNError`` counts an attempt only when its SNI is one of the account's (C33).
     """
-    if not isinstance(record, Decision) or record.step in (Step.REFRESH, Step.UPGRADE):
+    if not isinstance(record, Decision) or record.step is Step.REFRESH:
         return None
     action = "PublishIn" if record.step is Step.PUBLISH else "Connect"
     protocol = _protocol(record.protocol)
@@ -35,72 +43,58 @@ def metric(record: Record) -> tuple[str, str] | None:
         case Grant():
             return f"{action}.Success", protocol
         case Refusal(reason=Reason.POLICY):
-            return f"{action}.AuthError", protocol
+            return f"{action}.AuthError", protocol  # C36
         case _:
             return ("Connection.AuthNError", protocol) if record.server_name is not None else None
 
 
 def _of_decision(decision: Decision) -> dict[str, Any]:
-    event = {
-        "timestamp": _timestamp(decision),
-        "logLevel": "INFO",
-        "traceId": decision.connection_id,
-        "accountId": decision.account,
-        "status": "Success",
-        "eventType": "Publish-In" if decision.step is Step.PUBLISH else "Connect",
-        "protocol": _protocol(decision.protocol),
-        **_client(decision.client_id),
-    }
-    if decision.topic is not None:
-        event["topicName"] = decision.topic
+    action = "Publish-In" if decision.step is Step.PUBLISH else "Connect"
+    principal_id = decision.outcome.principal_id
     match decision.outcome:
-        case Grant() as grant:
-            event["principalId"] = grant.principal_id
+        case Grant():
+            return _event(decision, action, principal_id) | _topic(decision)
         case Refusal(reason=Reason.POLICY):
-            event |= {"logLevel": "ERROR", "status": "Failure"}
-            event |= {"reason": Reason.POLICY.value, "details": "Authorization Failure"}  # C36
+            failure = {"reason": Reason.POLICY.value, "details": "Authorization Failure"}  # C36
+            return _event(decision, action, principal_id) | _FAILURE | _topic(decision) | failure
         case Refusal() as refusal:
-            event |= {
-                "logLevel": "ERROR",
-                "status": "Failure",
-                "eventType": "Connection.AuthNError",
+            failure = {
                 "authenticationType": decision.authentication,
                 "reason": _OWN_REASONS.get(refusal.reason, refusal.reason).value,
                 "details": refusal.why,
             }
             if decision.server_name is not None:
-                event["serverNameIndication"] = decision.server_name
-    return event | _addresses(decision)
+                failure["serverNameIndication"] = decision.server_name
+            return _event(decision, "Connection.AuthNError", principal_id) | _FAILURE | failure
 
 
 def _of_ending(ending: Ending) -> dict[str, Any]:
-    return {
-        "timestamp": _timestamp(ending),
+    return _event(ending, "Disconnect", ending.principal_id) | {"disconnectReason": ending.reason.value}
+
+
+def _event(record: Decision | Ending, event_type: str, principal_id: str | None) -> dict[str, Any]:
+    """Return what all events have in common; a client or principal that is not known is left out (C34, C39)."""
+    host, _, port = record.peer.rpartition(":")
+    event = {
+        "timestamp": record.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
         "logLevel": "INFO",
-        "traceId": ending.connection_id,
-        "accountId": ending.account,
+        "traceId": record.connection_id,
+        "accountId": record.account,
         "status": "Success",
-        "eventType": "Disconnect",
-        "protocol": _protocol(ending.protocol),
-        **_client(ending.client_id),
-        "principalId": ending.principal_id,
-        **_addresses(ending),
-        "disconnectReason": ending.reason.value,
+        "eventType": event_type,
+        "protocol": _protocol(record.protocol),
+        "clientId": record.client_id,
+        "principalId": principal_id,
+        "sourceIp": host.strip("[]"),
+        "sourcePort": int(port),
+        "targetPort": record.port,
     }
+    return {name: value for name, value in event.items() if value is not None}
 
 
-def _timestamp(record: Decision | Ending) -> str:
-    return record.time.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+def _topic(decision: Decision) -> dict[str, str]:
+    return {} if decision.topic is None else {"topicName": decision.topic}
 
 
 def _protocol(protocol: str) -> str:
     return "MQTT" if protocol.startswith("MQTT") else "HTTP"
-
-
-def _client(client_id: str | None) -> dict[str, str]:
-    return {} if client_id is None else {"clientId": client_id}
-
-
-def _addresses(record: Decision | Ending) -> dict[str, Any]:
-    host, _, port = record.peer.rpartition(":")
-    return {"sourceIp": host.strip("[]"), "sourcePort": int(port), "targetPort": record.port}

@@ -65,11 +65,13 @@ class Refusal:
 
     :ivar why: what was wrong.
     :ivar fix: what to change.
+    :ivar principal_id: the one that the function answered, where its policies refused (C39).
     """
 
     reason: Reason
     why: str
     fix: str
+    principal_id: str | None = None
 
 
 @frozen(kw_only=True)
@@ -162,7 +164,12 @@ class Decision:
                     "disconnectAfterInSeconds": grant.disconnect_after,
                 }
             case Refusal() as refusal:
-                record |= {"reason": refusal.reason.value, "why": refusal.why, "fix": refusal.fix}
+                record |= {
+                    "reason": refusal.reason.value,
+                    "why": refusal.why,
+                    "fix": refusal.fix,
+                    "principalId": refusal.principal_id,
+                }
         return record
 
 

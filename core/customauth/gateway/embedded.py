@@ -55,12 +55,12 @@ class RunningGateway:
 
 @contextlib.asynccontextmanager
 async def running(
-    config: GatewayConfig | Path | None = None, *, folder: Path | None = None, **options: Any
+    config: GatewayConfig | Path | str | None = None, *, folder: Path | None = None, **options: Any
 ) -> AsyncIterator[RunningGateway]:
     """Run a gateway on a free port of this machine until the end of the block::
 
         async with customauth.gateway.running() as local:
-            await customauth.connect(local.endpoint, local.signed)
+            async with await customauth.connect(local.endpoint, local.signed): ...
 
     :param config: what it serves, or the file that says it, whose changes it follows; without one the sample.
     :param folder: where its CA is kept, and the sample; a temporary one by default.
@@ -75,7 +75,8 @@ async def running(
         signed = unsigned = None
         if config is None:
             config, signed, unsigned = _sample(folder)
-        if isinstance(config, Path):
+        if isinstance(config, Path | str):
+            config = Path(config)
             options.setdefault("follow", config)
             config = load_config(config)
         decisions: list[Decision] = []

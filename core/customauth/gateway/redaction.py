@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from customauth import _parameters as grammar
 from customauth.gateway.origin import HttpRequest
@@ -16,6 +18,10 @@ MASK = "***"
 
 # A shorter one is found in any text, and the gaps would tell it.
 _SHORTEST = 4
+_LONGEST_NAME = 16
+_SIMPLE = re.compile(r"[A-Za-z0-9 !#$%&()*+,./:;<=>?@\[\]^_`{|}~-]*")
+# A user name has room for ten thousand, and to look for each in every text would keep all other clients waiting.
+_MOST_VALUES = 256
 # Headers that hold no credential; the value of any other may be one, since a function can read them all.
 _PLAIN_HEADERS = frozenset(
     {
@@ -45,18 +51,26 @@ def secrets_of(connect: Connect | None, http: HttpRequest | None) -> list[str]:
     """List what no line may show, in every form that a text may have it in; the longest first.
 
     These are the password, and all values of the user name's parameters, the URL query and the headers but those that
-    are known to be harmless.
+    are known to be harmless. Of a client that sends too many of them to look for it is one empty text, which is in any.
     """
     found = set(_values(connect, http))
+    if len(found) > _MOST_VALUES:
+        return [""]
+    # A plus may be a space (A14).
+    found |= {value.replace("+", " ") for value in found}
     found |= {grammar.decode_leniently(value) for value in found}
     if connect is not None and connect.password is not None:
         found |= {connect.password.decode(errors="replace"), base64.b64encode(connect.password).decode("ascii")}
-    found |= {escaped[1:-1] for secret in found for escaped in (ascii(secret), json.dumps(secret))}
+    # An answer is JSON, in which a policy document may be JSON in a text; what quotes one of them is Python's repr.
+    found |= {form for secret in found for form in _escaped(secret)}
+    found |= {form for secret in found for form in _escaped(secret)}
     return sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True)
 
 
 def redacted(text: str, secrets: Sequence[str]) -> str:
-    """Mask each secret in a text."""
+    """Mask each secret in a text; an empty secret masks all of it."""
+    if "" in secrets:
+        return MASK
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text
@@ -115,9 +129,27 @@ def _values(connect: Connect | None, http: HttpRequest | None) -> Iterator[str]:
         texts.append(grammar.split_username(connect.username or "")[1] or "")
     if http is not None:
         texts.append(http.query)
-        yield from (value for name, value in http.headers.items() if name not in _PLAIN_HEADERS)
+        yield from (value for name, value in parse_qsl(http.query, keep_blank_values=True) if not _is_plain(name))
+        for name, value in http.headers.items():
+            if name not in _PLAIN_HEADERS:
+                # The credential alone too, which an authorization header has behind its scheme.
+                yield from (value, *value.split(), *http.repeated.get(name, ()))
     for text in texts:
-        yield from (value for name, value in grammar.split_parameters(text) if not _is_plain(name))
+        for name, value in grammar.split_parameters(text):
+            if not _is_plain(name):
+                yield value
+            if not value.strip("=") and len(name) >= _LONGEST_NAME and not grammar.same_name(name, grammar.SIGNATURE):
+                # No name without a value, but a token whose & was not encoded, or a piece of it.
+                yield name
+
+
+def _escaped(text: str) -> Iterator[str]:
+    if _SIMPLE.fullmatch(text):
+        # As most values are; quoting leaves it as it is, and takes long.
+        return
+    for quoted in (ascii(text), repr(text), json.dumps(text), json.dumps(text, ensure_ascii=False)):
+        yield quoted[1:-1]
+        yield quoted[1:-1].replace("'", "\\'")
 
 
 def _is_plain(name: str) -> bool:
@@ -130,4 +162,8 @@ def _masked_username(username: str) -> str:
 
 
 def _masked_query(query: str) -> str:
-    return "&".join(f"{name}={value if _is_plain(name) else MASK}" for name, value in grammar.split_parameters(query))
+    pairs = grammar.split_parameters(query)
+    showable = set(grammar.showable_names(pairs))
+    return "&".join(
+        f"{name if name in showable else MASK}={value if _is_plain(name) else MASK}" for name, value in pairs
+    )

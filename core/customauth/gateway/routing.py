@@ -8,7 +8,7 @@ from customauth.gateway.config import ApplicationProtocol, AuthenticationType
 from customauth.gateway.decision import Reason, Refusal
 from customauth.gateway.origin import Origin
 
-SERVED_ALPN = ("mqtt", "x-amzn-mqtt-ca", "x-amzn-http-ca", "http/1.1")
+SERVED_ALPN = ("mqtt", "x-amzn-mqtt-ca", "x-amzn-http-ca", "http/1.1", "http/1.0")
 """What is negotiated; those with ``-ca`` mean a client certificate instead of an authorizer (A40, A44)."""
 
 
@@ -24,7 +24,7 @@ class Spoken(enum.Enum):
 _DEFAULT_ALPN: dict[Spoken, tuple[str | None, ...]] = {
     Spoken.MQTT: ("mqtt",),
     Spoken.WEBSOCKET: (None, "http/1.1", "mqtt"),
-    Spoken.PUBLISH: (None, "http/1.1"),
+    Spoken.PUBLISH: (None, "http/1.1", "http/1.0"),
 }
 # Where the domain configuration says it, ALPN does not matter (A55); these ports are open to it (A57).
 _PORTS: dict[ApplicationProtocol, tuple[Spoken, tuple[int, ...]]] = {

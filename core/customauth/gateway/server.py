@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
+import math
 import ssl
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import Self
 
 from customauth._files import locked
 from customauth.gateway.authenticate import Authenticator
+from customauth.gateway.aws_log import metric
 from customauth.gateway.ca import server_identity
 from customauth.gateway.client_hello import ClientHello
 from customauth.gateway.config import ClientCertificate, ConfigError, DomainConfiguration, GatewayConfig
@@ -88,7 +92,7 @@ class Gateway:
         unknown = [number for number in further_ports if number not in FURTHER_PORTS]
         if unknown:
             raise ValueError(f"a further port stands for one of {FURTHER_PORTS}, not for {unknown[0]}")
-        if not time_scale > 0:
+        if not 0 < time_scale < math.inf:
             raise ValueError(f"a time scale is a positive number, not {time_scale}")
         self._config = config
         self._folder = folder
@@ -112,6 +116,7 @@ class Gateway:
         self._watching: asyncio.Task[None] | None = None
         self._closing = False
         self._empty = asyncio.Event()
+        self._metrics: Counter[tuple[str, str]] = Counter()
 
     @property
     def config(self) -> GatewayConfig:
@@ -122,6 +127,14 @@ class Gateway:
     def port(self) -> int:
         """The port that stands for AWS's 443, where it listens; before it does, the one that it is to take."""
         return self.ports.get(MAIN_PORT, self._wanted[MAIN_PORT])
+
+    @property
+    def metrics(self) -> Mapping[tuple[str, str], int]:
+        """AWS IoT's metrics of all that it has decided, by name and Protocol: ``("Connect.Success", "MQTT")`` (C33).
+
+        The names that never counted are not in it.
+        """
+        return MappingProxyType(self._metrics)
 
     @property
     def endpoint(self) -> str:
@@ -163,13 +176,20 @@ class Gateway:
     async def aclose(self) -> None:
         """Stop listening, tell every client and close, end the authorizers' runtimes."""
         self._closing = True
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-        for server in self._servers:
-            server.close()
-        for connection in list(self._connections):
-            connection.shutdown()
+        async with contextlib.AsyncExitStack() as ending:
+            # From the last to the first, each of them also when one fails: who is told of an end may raise.
+            ending.push_async_callback(self._office.authenticator.aclose)
+            ending.push_async_callback(self._closed_all)
+            if self._watching is not None:
+                self._watching.cancel()
+                await asyncio.gather(self._watching, return_exceptions=True)
+            for server in self._servers:
+                server.close()
+            for connection in self._connections:
+                ending.callback(connection.shutdown)
+
+    async def _closed_all(self) -> None:
+        """Wait until every connection is gone; what takes too long is taken away."""
         try:
             async with asyncio.timeout(_CLOSE_LIMIT):
                 if self._connections:
@@ -181,7 +201,6 @@ class Gateway:
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
-        await self._office.authenticator.aclose()
 
     async def __aenter__(self) -> Self:
         try:
@@ -292,6 +311,9 @@ class Gateway:
         # A client that leaves as it should is nothing to look at.
         ordinary = isinstance(record, Ending) and record.reason is DisconnectReason.CLIENT_INITIATED
         _log.log(logging.DEBUG if ordinary else logging.INFO, "%s", record.line())
+        counted = metric(record)
+        if counted is not None:
+            self._metrics[counted] += 1
         if self._on_record is not None:
             self._on_record(record)
         if isinstance(record, Decision) and self._on_decision is not None:

@@ -6,11 +6,13 @@
         my_client.connect("localhost", customauth_gateway.port, cafile=customauth_gateway.ca_file, ...)
         assert customauth_gateway.decisions[-1].outcome.principal_id == "device"
 
-It runs the sample. For your own authorizers override the fixture ``customauth_gateway_config`` with the path of a
-configuration file.
+It runs the sample. For your own authorizers override the fixture ``customauth_gateway_config``, of session scope, with
+the path of a configuration file.
+
+There is nothing to rewrite in here for pytest, who would warn where a conftest.py imports it, too: PYTEST_DONT_REWRITE.
 """
 
-from .fixtures import customauth_gateway, customauth_gateway_config
+from .fixtures import customauth_gateway, customauth_gateway_config, customauth_session_gateway
 from .local_gateway import LocalGateway
 
-__all__ = ["LocalGateway", "customauth_gateway", "customauth_gateway_config"]
+__all__ = ["LocalGateway", "customauth_gateway", "customauth_gateway_config", "customauth_session_gateway"]

@@ -7,23 +7,23 @@ import contextlib
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from customauth.gateway import GatewayConfig, running
-from customauth.gateway.embedded import RunningGateway
+if TYPE_CHECKING:
+    from customauth.gateway import GatewayConfig, RunningGateway
 
 # How long it may take to start, or to stop, in seconds.
 _LIMIT = 60.0
 
 
 class LocalGateway:
-    """Run :func:`customauth.gateway.running` in a thread, with the same arguments. Use it as a context manager::
+    """Run :func:`customauth.gateway.running` in a thread, with the same arguments. Use it as a context manager, once::
 
     with LocalGateway() as local:
         customauth.sync.connect(local.endpoint, local.signed).close()
     """
 
-    def __init__(self, config: GatewayConfig | Path | None = None, **options: Any) -> None:
+    def __init__(self, config: GatewayConfig | Path | str | None = None, **options: Any) -> None:
         self._config = config
         self._options = options
         self._thread = threading.Thread(target=self._serve, name="customauth-gateway", daemon=True)
@@ -49,11 +49,21 @@ class LocalGateway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Tell its clients, and stop it."""
+        """Tell its clients, and stop it.
+
+        :raises BaseException: whatever ended it before, or while it stopped.
+        :raises TimeoutError: when it has not stopped after a minute.
+        """
         with contextlib.suppress(RuntimeError):
             # Its loop is closed already when it has failed.
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(_LIMIT)
+        if error is not None:
+            return
+        if self._thread.is_alive():
+            raise TimeoutError("the gateway did not stop within a minute")
+        if self._error is not None:
+            raise self._error
 
     def _serve(self) -> None:
         try:
@@ -63,6 +73,9 @@ class LocalGateway:
             self._ready.set()
 
     async def _main(self) -> None:
+        # Not above: a suite that loads the fixtures and runs none of their tests does not wait for it.
+        from customauth.gateway import running
+
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         async with running(self._config, **self._options) as local:
