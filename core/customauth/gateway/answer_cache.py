@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from customauth.authorizer import Answer
 from customauth.gateway.config import Authorizer
@@ -17,23 +17,28 @@ _Key = tuple[str, str | None, str | None]
 class AnswerCache:
     """Answers by authorizer, token and signature, each for its own refreshAfterInSeconds.
 
-    :param time_scale: how many times faster than the clock those seconds pass.
+    :param clock: gives the time, in seconds.
+    :param time_scale: how many times faster than that clock the answers' seconds pass.
     """
 
-    def __init__(self, time_scale: float) -> None:
+    def __init__(self, clock: Callable[[], float], *, time_scale: float) -> None:
+        self._clock = clock
         self._time_scale = time_scale
         self._answers: dict[_Key, tuple[float, Answer]] = {}
 
     def get(self, authorizer: Authorizer, presented: Presented) -> Answer | None:
         """Return the answer that still holds, None where there is none."""
-        expiry, answer = self._answers.get(_key(authorizer, presented), (0.0, None))
-        return answer if time.monotonic() < expiry else None
+        kept = self._answers.get(_key(authorizer, presented))
+        if kept is None:
+            return None
+        expiry, answer = kept
+        return answer if self._clock() < expiry else None
 
     def put(self, authorizer: Authorizer, presented: Presented, answer: Answer) -> None:
         """Keep an answer."""
         if len(self._answers) >= _MAX_ANSWERS:
             self._answers.clear()
-        expiry = time.monotonic() + answer.refresh_after / self._time_scale
+        expiry = self._clock() + answer.refresh_after / self._time_scale
         self._answers[_key(authorizer, presented)] = (expiry, answer)
 
 

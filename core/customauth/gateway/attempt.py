@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from customauth.gateway.config import AuthenticationType
 from customauth.gateway.decision import Decision, Grant, Refusal, Step
 from customauth.gateway.origin import Origin
 from customauth.gateway.presented import Presented
@@ -89,8 +90,16 @@ class Trace:
             outcome=_without_secrets(outcome, secrets),
             stages={"tls": origin.handshake, **self.stages},
             duration=time.monotonic() - self.started,
-            authentication="CUSTOM_AUTH" if origin.certificate is None else "CUSTOM_AUTH_X509",
+            authentication=_authentication(origin),
         )
+
+
+def _authentication(origin: Origin) -> str:
+    """Name the authentication type in AWS's own log events (C34)."""
+    asks_for_certificate = (
+        origin.domain is not None and origin.domain.authentication_type is AuthenticationType.CUSTOM_AUTH_X509
+    )
+    return (AuthenticationType.CUSTOM_AUTH_X509 if asks_for_certificate else AuthenticationType.CUSTOM_AUTH).value
 
 
 def _without_secrets(outcome: Grant | Refusal, secrets: list[str]) -> Grant | Refusal:

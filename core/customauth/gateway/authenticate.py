@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from customauth.authorizer import (
     Answer,
@@ -130,14 +130,14 @@ class Authenticator:
     async def _answer(
         self, authorizer: Authorizer, attempt: Attempt, proof: Proof, trace: Trace, cache: AnswerCache | None
     ) -> Answer | Refusal:
-        cached = None
-        if cache is not None and authorizer.enable_caching_for_http and trace.presented is not None:
-            cached = cache.get(authorizer, trace.presented)
+        if cache is None or not authorizer.enable_caching_for_http or trace.presented is None:
+            return await self._ask(authorizer, attempt, proof, trace)
+        cached = cache.get(authorizer, trace.presented)
         if cached is not None:
             trace.chosen = f"{trace.chosen}; its answer is from the cache of this connection (C32)"
             return cached
         answer = await self._ask(authorizer, attempt, proof, trace)
-        if cache is not None and isinstance(answer, Answer) and trace.presented is not None:
+        if isinstance(answer, Answer):
             cache.put(authorizer, trace.presented, answer)
         return answer
 
@@ -205,7 +205,7 @@ def judge(
     policies = answer.policies if certificate is None else (*answer.policies, *certificate.policy_documents)
     why = _forbidden(config, policies, attempt)
     if isinstance(why, Refusal):
-        return why
+        return evolve(why, principal_id=answer.principal_id)
     return Grant(
         authorizer=authorizer.name,
         signature=proof.how,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from string import ascii_letters
 
 from customauth.gateway.config import ApplicationProtocol
 from customauth.gateway.http_door import HttpDoor
@@ -18,6 +19,8 @@ from customauth.gateway.tls import Handler, TlsConnection
 _SILENCE_LIMIT = 10.0
 _MQTT_CONNECT = 0x10
 _HTTP_GET = ord("G")
+# What the name of an HTTP method begins with.
+_METHODS = frozenset(ascii_letters.encode())
 
 
 class Front:
@@ -49,6 +52,12 @@ class Front:
         """Take the first bytes."""
         self._timer.cancel()
         handler = self._handler(data[0])
+        if handler is None:
+            # A50
+            text = f"the first byte inside TLS is 0x{data[0]:02x}, which begins neither MQTT nor HTTP"
+            self._office.note(self._origin.peer, text)
+            self._tls.close()
+            return
         self._tls.hand_over(handler)
         handler.received(data)
 
@@ -66,18 +75,20 @@ class Front:
         """Close; the client has begun nothing."""
         self._tls.close()
 
-    def _handler(self, first: int) -> Handler:
+    def _handler(self, first: int) -> Handler | None:
         if self._is_mqtt(first):
             return MqttSession(self._tls, self._office, self._origin, Spoken.MQTT, admitted=self._admitted)
+        if first not in _METHODS:
+            return None
         return HttpDoor(self._tls, self._office, self._origin, publish=self._publish, admitted=self._admitted)
 
     def _is_mqtt(self, first: int) -> bool:
-        if self._origin.alpn == "mqtt":
+        domain = self._origin.domain
+        protocol = ApplicationProtocol.DEFAULT if domain is None else domain.application_protocol
+        if protocol is ApplicationProtocol.DEFAULT and self._origin.alpn == "mqtt":
             # A WebSocket client may offer it too (A30).
             return first != _HTTP_GET
-        domain = self._origin.domain
-        mqtt_only = domain is not None and domain.application_protocol is ApplicationProtocol.SECURE_MQTT
-        return mqtt_only or first == _MQTT_CONNECT
+        return protocol is ApplicationProtocol.SECURE_MQTT or first == _MQTT_CONNECT
 
     def _overdue(self) -> None:
         what = "CONNECT" if self._origin.alpn == "mqtt" else "request"

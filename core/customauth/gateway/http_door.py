@@ -10,27 +10,18 @@ from typing import Protocol
 
 import h11
 from attrs import evolve
-from websockets.datastructures import Headers
-from websockets.http11 import Request
-from websockets.server import ServerProtocol
 
 from customauth.gateway.answer_cache import AnswerCache
 from customauth.gateway.attempt import Attempt, Trace
-from customauth.gateway.decision import Grant, Reason, Refusal, Step
-from customauth.gateway.http_publish import (
-    MAX_PAYLOAD,
-    BadPublish,
-    HttpAnswer,
-    Publish,
-    accepted,
-    failed,
-    forbidden,
-    read_publish,
-)
+from customauth.gateway.decision import Grant, Step
+from customauth.gateway.http_answers import BadRequest, HttpAnswer, accepted, forbidden, refused
+from customauth.gateway.http_head import host_of, read_head, signed_for_aws
+from customauth.gateway.http_publish import MAX_PAYLOAD, Publish, read_publish
 from customauth.gateway.office import Office
 from customauth.gateway.origin import HttpRequest, Origin
 from customauth.gateway.routing import Spoken, misrouted
 from customauth.gateway.session import Link, MqttSession
+from customauth.gateway.upgrade import PATHS, Upgrade, no_upgrade, read_upgrade, wants_websocket
 from customauth.gateway.websocket import WebSocket
 
 # How long a request's head, and then its body, may take to arrive, and how long a connection may idle; in seconds.
@@ -38,11 +29,8 @@ _HEAD_LIMIT = 10.0
 _BODY_LIMIT = 20.0
 _IDLE_LIMIT = 60.0
 _MAX_HEAD = 65_536
-_MAX_HEADER = 8192  # A21
-_MAX_QUERY = 4096  # A21
-_SUBPROTOCOLS = ("mqtt", "mqttv3.1")  # A23, A24
-# What a WebSocket is opened at; some clients leave the path out (J5).
-_WEBSOCKET_PATHS = ("/mqtt", "/")
+# A body that is too large is read to its end, so that the client sees the answer, unless it is larger than this.
+_MAX_READ = 8 * MAX_PAYLOAD
 
 _log = logging.getLogger("customauth.gateway")
 
@@ -78,30 +66,29 @@ class HttpDoor:
         self._admitted = admitted
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
         self._loop = asyncio.get_running_loop()
-        self._cache = AnswerCache(office.time_scale)
+        self._cache = AnswerCache(self._loop.time, time_scale=office.time_scale)
         self._request: HttpRequest | None = None
         self._body = bytearray()
-        self._too_large = False
+        self._body_length = 0
         self._deciding: asyncio.Task[None] | None = None
+        self._paused = False
+        self._idle = False
         self._timer = self._loop.call_later(_HEAD_LIMIT, self._overdue, "no request head", _HEAD_LIMIT)
 
     def received(self, data: bytes) -> None:
         """Take what the client sent."""
-        try:
-            self._http.receive_data(data)
-        except (h11.RemoteProtocolError, RuntimeError) as error:
-            self._malformed(error)
-            return
+        self._http.receive_data(data)
         self._work()
 
     def paused(self) -> None:
         """A client that does not read its answers gets no more questions in."""
+        self._paused = True
         self._below.pause_reading()
 
     def resumed(self) -> None:
         """The client reads again."""
-        if self._deciding is None:
-            self._below.resume_reading()
+        self._paused = False
+        self._go_on()
 
     def lost(self) -> None:
         """The connection is gone."""
@@ -111,14 +98,22 @@ class HttpDoor:
 
     def shutdown(self) -> None:
         """Close; HTTP has no farewell."""
+        if self._deciding is not None:
+            self._deciding.cancel()
         self._below.close()
 
+    def _go_on(self) -> None:
+        if self._deciding is None and not self._paused and not self._below.closing:
+            self._below.resume_reading()
+            self._work()
+
     def _work(self) -> None:
-        while self._deciding is None and not self._below.closing:
+        while self._deciding is None and not self._paused and not self._below.closing:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                self._malformed(error)
+                self._refuse_request(BadRequest(f"no HTTP request: {error}", status=error.error_status_hint))
+                self._below.close()
                 return
             match event:
                 case h11.Request():
@@ -128,98 +123,81 @@ class HttpDoor:
                 case h11.EndOfMessage():
                     self._finish()
                 case _:
+                    self._await_head()
                     return
 
+    def _await_head(self) -> None:
+        if self._idle and self._http.trailing_data[0]:
+            self._idle = False
+            self._wait(_HEAD_LIMIT, "no request head")
+
     def _begin(self, event: h11.Request) -> None:
+        self._idle = False
         self._wait(_BODY_LIMIT, "no request body")
-        request = self._request = _read_request(event)
+        request = self._request = read_head(
+            method=event.method, target=event.target, version=event.http_version, headers=event.headers
+        )
         self._body.clear()
-        self._too_large = False
-        domain = self._tls_origin.domain or self._office.domain(_host(request.headers.get("host", "")))
+        self._body_length = 0
+        domain = self._tls_origin.domain or self._office.domain(host_of(request))
         self._origin = evolve(self._tls_origin, domain=domain, http=request)
-        too_long = _too_long(request)
-        if too_long is not None:
-            self._refuse_request(failed(431, "InvalidRequestException"), too_long)
-        elif "expect" in request.headers and self._http.they_are_waiting_for_100_continue:
-            self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        if _size(event) > _MAX_HEAD:
+            # h11 sees to a head that comes in pieces.
+            self._refuse_request(BadRequest(f"the head has more than {_MAX_HEAD} bytes", status=431))
+            return
+        announced = int(request.headers.get("content-length", "0"))
+        waiting = self._http.they_are_waiting_for_100_continue
+        if announced > (MAX_PAYLOAD if waiting else _MAX_READ):
+            self._refuse_request(_too_large())
+        elif waiting:
+            self._send(h11.InformationalResponse(status_code=100, headers=[], reason="Continue"))
 
     def _collect(self, data: bytes) -> None:
-        # What is too much is read to its end, so that the client sees the answer, but not kept.
-        if len(self._body) + len(data) > MAX_PAYLOAD:
-            self._too_large = True
-            self._body.clear()
-        if not self._too_large:
+        self._body_length += len(data)
+        if self._body_length <= MAX_PAYLOAD:
             self._body += data
+        else:
+            self._body.clear()
+        if self._body_length > _MAX_READ:
+            self._refuse_request(_too_large())
 
     def _finish(self) -> None:
         request = self._request
-        if request is None or self._below.closing:
-            return
+        assert request is not None  # noqa: S101 - its body has ended
         self._timer.cancel()
-        if request.headers.get("upgrade", "").lower() == "websocket":
-            self._upgrade(request)
-        elif request.path in _WEBSOCKET_PATHS:
-            text = "a WebSocket is opened here; send Upgrade: websocket, or publish with POST /topics/TOPIC"
-            self._refuse_request(failed(426, "InvalidRequestException"), text)
-        else:
-            self._decide_publish(request)
+        spoken = Spoken.WEBSOCKET if wants_websocket(request) else Spoken.PUBLISH
+        try:
+            if spoken is Spoken.PUBLISH and request.path in PATHS:
+                raise no_upgrade()
+            refusal = misrouted(self._origin, spoken) or signed_for_aws(request)
+            if refusal is not None:
+                step = Step.UPGRADE if spoken is Spoken.WEBSOCKET else Step.PUBLISH
+                self._office.decided(Trace().decision(Attempt(origin=self._origin, step=step), refusal))
+                self._answer(forbidden())
+            elif spoken is Spoken.WEBSOCKET:
+                self._become_websocket(read_upgrade(request))
+            else:
+                self._decide_publish(read_publish(request))
+        except BadRequest as error:
+            self._refuse_request(error)
 
-    def _upgrade(self, request: HttpRequest) -> None:
-        attempt = Attempt(origin=self._origin, step=Step.UPGRADE)
-        refusal = misrouted(self._origin, Spoken.WEBSOCKET) or _unusable(request)
-        if refusal is not None:
-            self._office.decided(Trace().decision(attempt, refusal))
-            self._answer(forbidden())
-            return
-        if request.path not in _WEBSOCKET_PATHS:
-            text = f"there is no WebSocket at {request.path[:128]!r}; open it at /mqtt (A23)"
-            self._refuse_request(failed(404, "ResourceNotFoundException"), text)
-            return
-        offered = [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",")]
-        chosen = next((name for name in offered if name in _SUBPROTOCOLS), None)
-        if chosen is None:
-            text = 'the client offered no subprotocol that is served; offer "mqtt" (A23)'
-            self._refuse_request(failed(400, "InvalidRequestException"), text)
-            return
-        upgrade = ServerProtocol()
-        response = upgrade.accept(_websocket_request(request))
-        headers = [(name.encode(), value.encode()) for name, value in response.headers.raw_items()]
-        if upgrade.handshake_exc is not None:
-            text = f"no WebSocket handshake: {upgrade.handshake_exc}"
-            self._refuse_request(failed(response.status_code, "InvalidRequestException"), text)
-            return
-        if request.path != "/mqtt":
-            self._office.note(None, f"{self._origin.peer} opened a WebSocket at /; AWS documents /mqtt (J5)")
-        headers.append((b"sec-websocket-protocol", chosen.encode()))
-        self._send(h11.InformationalResponse(status_code=101, reason="Switching Protocols", headers=headers))
-        self._become_websocket()
-
-    def _become_websocket(self) -> None:
+    def _become_websocket(self, upgrade: Upgrade) -> None:
         def session(socket: WebSocket) -> MqttSession:
             return MqttSession(socket, self._office, self._origin, Spoken.WEBSOCKET, admitted=self._admitted)
 
+        if self._origin.http is not None and self._origin.http.path != "/mqtt":
+            self._office.note(None, f"{self._origin.peer} opened a WebSocket at /; AWS documents /mqtt (J5)")
+        reason = HTTPStatus.SWITCHING_PROTOCOLS.phrase
+        self._send(h11.InformationalResponse(status_code=101, reason=reason, headers=list(upgrade.headers)))
         socket = WebSocket(self._below, session, time_scale=self._office.time_scale)
         self._below.hand_over(socket)
         rest, _ = self._http.trailing_data
         if rest:
             socket.received(rest)
 
-    def _decide_publish(self, request: HttpRequest) -> None:
-        refusal = misrouted(self._origin, Spoken.PUBLISH)
-        if refusal is not None:
-            attempt = Attempt(origin=self._origin, step=Step.PUBLISH)
-            self._office.decided(Trace().decision(attempt, refusal))
-            self._answer(forbidden())
-            return
-        try:
-            publish = read_publish(request)
-        except BadPublish as error:
-            self._refuse_request(failed(error.status, error.error_type), str(error))
-            return
-        if self._too_large:
-            text = f"the payload has more than {MAX_PAYLOAD} bytes (E21)"
-            self._refuse_request(failed(413, "InvalidRequestException"), text)
-            return
+    def _decide_publish(self, publish: Publish) -> None:
+        if self._body_length > MAX_PAYLOAD:
+            raise _too_large()
         # The next request waits for the answer to this one.
         self._below.pause_reading()
         self._deciding = self._loop.create_task(self._decide(publish, bytes(self._body)))
@@ -237,8 +215,7 @@ class HttpDoor:
                 self._answer(accepted())
             else:
                 self._answer(forbidden())
-            self._below.resume_reading()
-            self._work()
+            self._go_on()
         except Exception:
             # Nobody awaits this task: unless it ends the connection, the client waits for ever.
             _log.exception("CLOSE %s: the gateway failed", self._origin.peer)
@@ -246,33 +223,30 @@ class HttpDoor:
             self._below.close()
 
     def _answer(self, answer: HttpAnswer) -> None:
+        # What the client is still sending is not read, so the connection cannot be kept.
         kept = self._http.their_state not in (h11.SEND_BODY, h11.ERROR)
         connection = ("connection", "keep-alive" if kept else "close")
+        bodiless = self._request is not None and self._request.method == "HEAD"
+        self._request = None
         self._send(
             h11.Response(
                 status_code=answer.status,
                 reason=HTTPStatus(answer.status).phrase,
-                headers=[*answer.headers, connection],
+                headers=[*answer.headers, connection, *answer.error_headers],
             ),
-            h11.Data(data=answer.body),
+            *(() if bodiless else (h11.Data(data=answer.body),)),
             h11.EndOfMessage(),
         )
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
+            self._idle = True
             self._wait(_IDLE_LIMIT, "no further request")
         else:
             self._below.close()
 
-    def _refuse_request(self, answer: HttpAnswer, why: str) -> None:
-        self._office.note(self._origin.peer, why, status=answer.status)
-        self._answer(answer)
-
-    def _malformed(self, error: Exception) -> None:
-        hint = getattr(error, "error_status_hint", 400)
-        self._office.note(self._origin.peer, f"no HTTP request: {error}")
-        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._answer(failed(hint, "InvalidRequestException"))
-        self._below.close()
+    def _refuse_request(self, error: BadRequest) -> None:
+        self._office.note(self._origin.peer, str(error), status=error.status)
+        self._answer(refused(error))
 
     def _send(self, *events: h11.Event) -> None:
         self._below.write(b"".join(self._http.send(event) or b"" for event in events))
@@ -286,40 +260,10 @@ class HttpDoor:
         self._below.close()
 
 
-def _read_request(event: h11.Request) -> HttpRequest:
-    path, _, query = event.target.decode("latin-1").partition("?")
-    headers: dict[str, str] = {}
-    for name, value in event.headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return HttpRequest(method=event.method.decode("latin-1"), path=path, query=query, headers=headers)
+def _size(event: h11.Request) -> int:
+    return len(event.target) + sum(len(name) + len(value) + len(": \r\n") for name, value in event.headers)
 
 
-def _websocket_request(request: HttpRequest) -> Request:
-    # What was offered as subprotocol is answered by the caller: AWS answers one that is not in order of preference.
-    headers = Headers({name: value for name, value in request.headers.items() if name != "sec-websocket-protocol"})
-    return Request(request.path, headers, request.method)
-
-
-def _host(header: str) -> str:
-    return header.rpartition(":")[0] if header.rpartition(":")[2].isdigit() else header
-
-
-def _too_long(request: HttpRequest) -> str | None:
-    if len(request.query) > _MAX_QUERY:
-        return f"the query string has more than {_MAX_QUERY} bytes (A21)"
-    if any(len(name) > _MAX_HEADER or len(value) > _MAX_HEADER for name, value in request.headers.items()):
-        return f"a header has more than {_MAX_HEADER} bytes (A21)"
-    return None
-
-
-def _unusable(request: HttpRequest) -> Refusal | None:
-    """Refuse what is signed with an AWS credential: there is no account here that it could belong to (F6)."""
-    signed = request.headers.get("authorization", "").startswith("AWS4-") or "X-Amz-Signature=" in request.query
-    if not signed:
-        return None
-    return Refusal(
-        reason=Reason.NOT_AUTHENTICATED,
-        why="the upgrade is signed with AWS credentials (SigV4), which the gateway does not know",
-        fix="send custom authentication in headers, URL query or CONNECT, and no SigV4 signature",
-    )
+def _too_large() -> BadRequest:
+    message = f"the payload has more than {MAX_PAYLOAD} bytes (E21)"
+    return BadRequest(message, status=413, error_type="RequestEntityTooLargeException")

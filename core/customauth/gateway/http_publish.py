@@ -1,18 +1,16 @@
-"""The publish over HTTPS, pure: its topic and options, and the answers that AWS gives (A32-A38, F6, F9, F10)."""
+"""The publish over HTTPS, pure: its topic and its options (A32-A37)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-import uuid
-from collections.abc import Mapping
-from email.utils import formatdate
-from http import HTTPStatus
+import re
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from attrs import field, frozen
 
+from customauth.gateway.http_answers import BadRequest
 from customauth.gateway.origin import HttpRequest
 
 MAX_PAYLOAD = 131_072
@@ -21,6 +19,8 @@ MAX_PAYLOAD = 131_072
 _PREFIX = "/topics/"
 _MAX_TOPIC_BYTES = 256  # E22
 _MAX_SLASHES = 7  # E22
+# What comes before a topic for a rule does not count (E22).
+_RULE = re.compile(r"\A\$aws/rules/[^/]+/")
 _MAX_USER_PROPERTIES = 8192  # E47
 _MAX_CORRELATION_DATA = 8192  # E47
 _MAX_CONTENT_TYPE = 256  # E47
@@ -47,45 +47,28 @@ class Publish:
     correlation_data: bytes | None = field(default=None, repr=False)
 
 
-@frozen(kw_only=True)
-class HttpAnswer:
-    """An answer: its status, the body's text, and what AWS calls the error (F6, F10)."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...]
-
-
-class BadPublish(ValueError):
-    """The request cannot be a publish; the message says why and what to send.
-
-    :ivar status: the HTTP status: 400, 404 or 405.
-    :ivar error_type: AWS's name of the error.
-    """
-
-    def __init__(self, message: str, *, status: int = 400, error_type: str = "InvalidRequestException") -> None:
-        super().__init__(message)
-        self.status = status
-        self.error_type = error_type
-
-
 def read_publish(request: HttpRequest) -> Publish:
-    """Read a request.
+    """Read a request; every text of the result is one that MQTT can carry.
 
-    :raises BadPublish: when it is none.
+    :raises BadRequest: when it is no publish.
     """
     if not request.path.startswith(_PREFIX):
-        message = f"there is no {request.path[:128]!r}; publish with POST /topics/TOPIC?qos=0"
-        raise BadPublish(message, status=404, error_type="ResourceNotFoundException")
+        message = f"there is no {request.path[:128]!r}; publish with POST /topics/TOPIC?qos=0 (A32)"
+        raise BadRequest(message, status=404, error_type="ResourceNotFoundException")
     if request.method != "POST":
-        raise BadPublish(f"{request.method} is not for /topics; use POST", status=405, error_type="MethodNotAllowed")
+        raise BadRequest(
+            f"{request.method[:16]} is not for /topics; use POST (A32)",
+            status=405,
+            error_type="MethodNotAllowedException",
+            headers=(("allow", "POST"),),
+        )
     options = {name: values[0] for name, values in parse_qs(request.query, keep_blank_values=True).items()}
     return Publish(
-        topic=_topic(unquote_to_bytes(request.path[len(_PREFIX) :])),
+        topic=_published_to(request.path[len(_PREFIX) :]),
         qos=_qos(options.get("qos", "0")),
         retain=_flag("retain", options.get("retain", "false")),
-        content_type=_text("contentType", options.get("contentType"), _MAX_CONTENT_TYPE),
-        response_topic=_text("responseTopic", options.get("responseTopic"), _MAX_TOPIC_BYTES),
+        content_type=_content_type(options.get("contentType")),
+        response_topic=_response_topic(options.get("responseTopic")),
         expiry=_expiry(options.get("messageExpiry")),
         user_properties=_user_properties(request.headers.get("x-amz-mqtt5-user-properties")),
         utf8=_format(request.headers.get("x-amz-mqtt5-payload-format-indicator")),
@@ -93,91 +76,81 @@ def read_publish(request: HttpRequest) -> Publish:
     )
 
 
-def accepted() -> HttpAnswer:
-    """Return the answer to an accepted publish (A36)."""
-    return _answer(200, {"message": "OK", "traceId": str(uuid.uuid4())}, None)
-
-
-def forbidden() -> HttpAnswer:
-    """Return the answer to whoever is not let in (F6, F9)."""
-    return _answer(403, {"message": "Forbidden", "traceId": str(uuid.uuid4())}, "ForbiddenException:")
-
-
-def failed(status: int, error_type: str) -> HttpAnswer:
-    """Return the answer to a request that cannot be served (F10); what was wrong with it is for the log."""
-    return _answer(status, {"message": HTTPStatus(status).phrase, "traceId": str(uuid.uuid4())}, error_type)
-
-
-def _answer(status: int, content: Mapping[str, str], error_type: str | None) -> HttpAnswer:
-    body = json.dumps(content, separators=(",", ":")).encode()
-    headers = [
-        ("content-type", "application/json"),
-        ("content-length", str(len(body))),
-        ("date", formatdate(usegmt=True)),
-        ("x-amzn-RequestId", str(uuid.uuid4())),
-    ]
-    if error_type is not None:
-        headers += [("x-amzn-ErrorType", error_type), ("access-control-allow-origin", "*")]
-        exposed = ("x-amzn-ErrorMessage", "x-amzn-RequestId", "x-amzn-ErrorType", "Date")
-        headers += [("access-control-expose-headers", name) for name in exposed]
-    return HttpAnswer(status=status, body=body, headers=tuple(headers))
-
-
-def _topic(raw: bytes) -> str:
+def _published_to(path: str) -> str:
+    # A slash is the topic's own, raw or as %2F (A32).
     try:
-        topic = raw.decode()
+        topic = unquote_to_bytes(path).decode()
     except UnicodeDecodeError as error:
-        raise BadPublish("the topic is not UTF-8 after percent-decoding") from error
-    if not topic or "\0" in topic:
-        raise BadPublish("the topic is empty or holds U+0000")
+        raise BadRequest("the topic is not UTF-8 after percent-decoding") from error
+    return _topic("the topic", topic)
+
+
+def _topic(what: str, topic: str) -> str:
+    _check_text(what, topic)
+    if not topic:
+        raise BadRequest(f"{what} is empty")
     if "+" in topic or "#" in topic:
-        raise BadPublish("the topic holds + or #, and a wildcard cannot be published to (E32)")
-    if len(raw) > _MAX_TOPIC_BYTES or topic.count("/") > _MAX_SLASHES:
-        raise BadPublish(f"the topic has more than {_MAX_TOPIC_BYTES} bytes or {_MAX_SLASHES} slashes (E22)")
+        raise BadRequest(f"{what} holds + or #, and a wildcard cannot be published to (E32)")
+    counted = _RULE.sub("", topic)
+    if len(counted.encode()) > _MAX_TOPIC_BYTES or counted.count("/") > _MAX_SLASHES:
+        raise BadRequest(f"{what} has more than {_MAX_TOPIC_BYTES} bytes or {_MAX_SLASHES} slashes (E22)")
     return topic
+
+
+def _check_text(what: str, text: str) -> None:
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadRequest(f"{what} holds U+0000 or half a surrogate pair, which no text of MQTT may")
 
 
 def _qos(text: str) -> int:
     if text not in ("0", "1"):
-        raise BadPublish("qos is 0 or 1 (A32)")
+        raise BadRequest("qos is 0 or 1 (A32)")
     return int(text)
 
 
 def _flag(name: str, text: str) -> bool:
     flag = _FLAGS.get(text.lower())
     if flag is None:
-        raise BadPublish(f"{name} is true or false (A35)")
+        raise BadRequest(f"{name} is true or false (A35)")
     return flag
 
 
-def _text(name: str, text: str | None, most: int) -> str | None:
-    if text is not None and len(text.encode(errors="replace")) > most:
-        raise BadPublish(f"{name} has more than {most} bytes (E47)")
+def _content_type(text: str | None) -> str | None:
+    if text is not None:
+        _check_text("contentType", text)
+        if len(text.encode()) > _MAX_CONTENT_TYPE:
+            raise BadRequest(f"contentType has more than {_MAX_CONTENT_TYPE} bytes (E47)")
     return text
+
+
+def _response_topic(text: str | None) -> str | None:
+    return None if text is None else _topic("responseTopic", text)
 
 
 def _expiry(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise BadPublish("messageExpiry is a number of seconds (A35)")
-    return min(max(int(text), 1), _MAX_EXPIRY)
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise BadRequest("messageExpiry is a number of seconds (A35)")
+    return min(max(int(text), 1), _MAX_EXPIRY)  # E40
 
 
 def _user_properties(text: str | None) -> tuple[tuple[str, str], ...]:
     if text is None:
         return ()
     wanted = 'x-amz-mqtt5-user-properties is base64 of a JSON array such as [{"name": "value"}] (A35)'
-    content = _base64(text, wanted)
-    if len(content) > _MAX_USER_PROPERTIES:
-        raise BadPublish(f"the user properties have more than {_MAX_USER_PROPERTIES} bytes (E47)")
     try:
-        found = json.loads(content)
+        found = json.loads(_base64(text, wanted))
     except (ValueError, RecursionError) as error:
-        raise BadPublish(wanted) from error
+        raise BadRequest(wanted) from error
     if not isinstance(found, list) or not all(_is_pair(item) for item in found):
-        raise BadPublish(wanted)
-    return tuple(next(iter(item.items())) for item in found)
+        raise BadRequest(wanted)
+    pairs = tuple(next(iter(item.items())) for item in found)
+    for name, value in pairs:
+        _check_text("a user property", name + value)
+    if sum(len((name + value).encode()) for name, value in pairs) > _MAX_USER_PROPERTIES:
+        raise BadRequest(f"the user properties have more than {_MAX_USER_PROPERTIES} bytes (E47)")
+    return pairs
 
 
 def _is_pair(item: object) -> bool:
@@ -186,7 +159,7 @@ def _is_pair(item: object) -> bool:
 
 def _format(text: str | None) -> bool:
     if text not in (None, "UNSPECIFIED_BYTES", "UTF8_DATA"):
-        raise BadPublish("x-amz-mqtt5-payload-format-indicator is UNSPECIFIED_BYTES or UTF8_DATA (A35)")
+        raise BadRequest("x-amz-mqtt5-payload-format-indicator is UNSPECIFIED_BYTES or UTF8_DATA (A35)")
     return text == "UTF8_DATA"
 
 
@@ -195,7 +168,7 @@ def _correlation(text: str | None) -> bytes | None:
         return None
     data = _base64(text, "x-amz-mqtt5-correlation-data is base64 (A35)")
     if len(data) > _MAX_CORRELATION_DATA:
-        raise BadPublish(f"the correlation data has more than {_MAX_CORRELATION_DATA} bytes (E47)")
+        raise BadRequest(f"the correlation data has more than {_MAX_CORRELATION_DATA} bytes (E47)")
     return data
 
 
@@ -203,4 +176,4 @@ def _base64(text: str, wanted: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadPublish(wanted) from error
+        raise BadRequest(wanted) from error

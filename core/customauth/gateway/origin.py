@@ -16,12 +16,16 @@ class HttpRequest:
     :ivar path: as sent, without the query.
     :ivar query: as sent, without the ``?`` (C8).
     :ivar headers: by lower-cased name (C7); of a repeated one the values are joined by a comma (RFC 9110, 5.3).
+    :ivar repeated: the single values of those that were sent more than once.
+    :ivar version: of HTTP: ``1.0`` or ``1.1``.
     """
 
     method: str
     path: str
     query: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
+    repeated: Mapping[str, tuple[str, ...]] = field(factory=dict, repr=False)
+    version: str = "1.1"
 
 
 @frozen(kw_only=True)

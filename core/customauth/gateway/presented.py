@@ -20,7 +20,7 @@ class Presented:
 
     :ivar username: decoded pairs of the user name, in the order sent.
     :ivar query: form-decoded pairs of the URL query (A14).
-    :ivar headers: by lower-cased name.
+    :ivar headers: by lower-cased name, of a repeated one the first.
     """
 
     username: grammar.Parameters = field(factory=list, repr=False)
@@ -40,7 +40,7 @@ class Presented:
         return cls(
             username=[(grammar.decode_leniently(key), grammar.decode_leniently(value)) for key, value in pairs],
             query=parse_qsl(http.query, keep_blank_values=True) if http is not None else [],
-            headers=http.headers if http is not None else {},
+            headers=_first_values(http) if http is not None else {},
         )
 
     @property
@@ -72,3 +72,7 @@ class Presented:
         value = self.headers.get(name.lower())
         if value is not None:
             yield value
+
+
+def _first_values(http: HttpRequest) -> Mapping[str, str]:
+    return {**http.headers, **{name: values[0] for name, values in http.repeated.items()}}

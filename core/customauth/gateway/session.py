@@ -365,6 +365,7 @@ class MqttSession:
         """Close a client that has been silent for 1.5 times its keep alive (E10)."""
         left = self._last_packet + self._longest_silence - self._loop.time()
         if left <= 0:
+            self._stop()
             self._link.abort()
             self._ended(
                 DisconnectReason.KEEP_ALIVE_TIMEOUT, f"silent for {self._longest_silence:g} s, 1.5 times its keep alive"

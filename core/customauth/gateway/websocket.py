@@ -15,7 +15,6 @@ from customauth.gateway.session import Link
 
 # The longest that a WebSocket lives, in seconds (A31).
 _LIFETIME = 86_400
-_CARRYING = (Opcode.BINARY, Opcode.CONT)
 
 
 class Carried(Protocol):
@@ -57,30 +56,38 @@ class WebSocket:
         self._below = below
         # A packet may span frames, so a message needs no more room than a packet and what is before it.
         self._frames = Frames(Side.SERVER, max_size=2 * MAX_PACKET_SIZE)
+        self._over = False
         self._carried = carried(self)
         self._end = asyncio.get_running_loop().call_later(_LIFETIME / time_scale, self._carried.expire)
 
     @property
     def closing(self) -> bool:
         """Whether nothing more can be written."""
-        return self._below.closing or self._frames.state is not State.OPEN
+        return self._over or self._below.closing
 
     def received(self, data: bytes) -> None:
         """Take frames; MQTT needs to know nothing of where they begin and end."""
         self._frames.receive_data(data)
-        frames = [event for event in self._frames.events_received() if isinstance(event, Frame)]
-        payload = b"".join(frame.data for frame in frames if frame.opcode in _CARRYING)
+        payload = bytearray()
+        for event in self._frames.events_received():
+            if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+                self._frames.fail(CloseCode.UNSUPPORTED_DATA, "MQTT goes in binary frames")
+                break
+            if isinstance(event, Frame) and event.opcode in (Opcode.BINARY, Opcode.CONT):
+                payload += event.data
+        # What came before a Close still counts, so MQTT learns of the Close only after it.
         if payload:
             self._carried.received(bytes(payload))
-        if any(frame.opcode is Opcode.TEXT for frame in frames) and self._frames.state is State.OPEN:
-            self._frames.fail(CloseCode.UNSUPPORTED_DATA, "MQTT goes in binary frames")
-        self._flush()
-        if self._frames.state is State.OPEN or self._below.closing:
+        if self.closing:
             return
+        self._flush()
+        if self._frames.state is State.OPEN:
+            return
+        self._over = True
         if self._frames.close_rcvd is not None:
             self._carried.left()
-        elif self._frames.close_sent is not None:
-            self._carried.broken(self._frames.close_sent.reason)
+        else:
+            self._carried.broken(self._why())
         self._below.close()
 
     def paused(self) -> None:
@@ -101,15 +108,16 @@ class WebSocket:
         self._carried.shutdown()
 
     def write(self, data: bytes) -> None:
-        """Send packets in one frame."""
-        if not self.closing:
+        """Send packets in one frame; a client that has sent Close gets nothing more."""
+        if not self.closing and self._frames.state is State.OPEN:
             self._frames.send_binary(data)
             self._flush()
 
     def close(self) -> None:
         """Close with a Close frame of code 1000."""
         if not self.closing:
-            self._frames.send_close(CloseCode.NORMAL_CLOSURE)
+            if self._frames.state is State.OPEN:
+                self._frames.send_close(CloseCode.NORMAL_CLOSURE)
             self._flush()
         self._below.close()
 
@@ -128,6 +136,10 @@ class WebSocket:
     def resume_reading(self) -> None:
         """Take what the client sends again."""
         self._below.resume_reading()
+
+    def _why(self) -> str:
+        sent = self._frames.close_sent
+        return "no WebSocket" if sent is None else f"broken WebSocket: {sent.reason or sent.code}"
 
     def _flush(self) -> None:
         # The empty piece at the end means that the connection is to be closed, which close_expected says as well.
