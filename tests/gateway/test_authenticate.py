@@ -1,252 +1,76 @@
-"""Who decides, what is verified, what the function sees; mostly without a network."""
+"""What the function is asked, what is made of its answer, and what it prints; mostly without a network."""
 
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aloop import run
-from customauth import CustomAuth, SignedToken
-from customauth.gateway import Authorizer, Grant, Reason, Refusal
-from customauth.gateway.authenticate import Attempt, Authenticator, Proof, check_signature, choose_authorizer
+from customauth.gateway import (
+    AuthenticationType,
+    Authorizer,
+    ClientCertificate,
+    Decision,
+    DomainConfiguration,
+    Grant,
+    Reason,
+    Refusal,
+)
+from customauth.gateway.attempt import Attempt, Trace
+from customauth.gateway.authenticate import Authenticator, event_for
 from customauth.gateway.config import GatewayConfig
-from customauth.gateway.presented import Presented
-from customauth.mqtt import Connect, MqttVersion
-from customauth.signing import KeyPair, generate_key_pair, load_public_key, sign
-from gateways import ALLOW, RECORDING, TOKEN, Keys, StartGateway, allow, connect, named, signed
+from customauth.gateway.decision import Step
+from customauth.gateway.origin import HttpRequest
+from customauth.gateway.runtimes.choose import bundled_runtime
+from customauth.gateway.runtimes.functions import PythonFunction
+from customauth.mqtt import Connect, MqttVersion, Will
+from customauth.policy import parse_policy
+from gateways import ALLOW, RECORDING, Keys, StartGateway, allow, connect, named, signed
+from record_samples import origin
 
-Decide = Callable[..., Grant | Refusal]
-
-# For the property tests, which cannot take it from a fixture of function scope.
-PAIR = generate_key_pair()
+Decide = Callable[..., Decision]
 
 
-@pytest.fixture
-def signing(keys: Keys) -> Authorizer:
-    """Give a signed authorizer with two keys; its function is never run."""
-    return signed_authorizer(keys.old, keys.new)
+def the_authorizer(file: Path, **more: Any) -> Authorizer:
+    function = PythonFunction(file=file, handler="handler")
+    return Authorizer(name="open", active=True, function=function, signing_disabled=True, **more)
 
 
 @pytest.fixture
 def decide(tmp_path: Path) -> Decide:
-    """Give a function that decides over one CONNECT with the authorizer ``open``, whose answer or source is given."""
+    """Give a function that decides over one attempt with the authorizer ``open``, whose answer or source is given."""
 
-    def decide_once(packet: Connect, *, answer: object = ALLOW, function: str = RECORDING) -> Grant | Refusal:
+    def decide_once(
+        attempt: Connect | Attempt,
+        *,
+        answer: object = ALLOW,
+        function: str = RECORDING,
+        shown: Callable[[str, str], None] | None = None,
+    ) -> Decision:
         file = tmp_path / "authorizer.py"
         file.write_text(function)
         (tmp_path / "answer.json").write_text(json.dumps(answer))
-        authorizer = Authorizer(name="open", active=True, file=file, handler="handler", signing_disabled=True)
-        config = GatewayConfig(authorizers={"open": authorizer}, default_authorizer="open")
+        config = GatewayConfig(authorizers={"open": the_authorizer(file)}, default_authorizer="open")
+        if isinstance(attempt, Connect):
+            attempt = Attempt(origin=origin(), client_id=attempt.client_id, connect=attempt)
 
-        async def main() -> Grant | Refusal:
-            authenticator = Authenticator(config)
+        async def main() -> Decision:
+            authenticator = Authenticator(config, runtimes=bundled_runtime, on_function_output=shown)
+            trace = Trace()
             try:
-                return await authenticator.decide(
-                    Attempt(connection_id="id", client_id=packet.client_id, server_name="localhost", connect=packet)
-                )
+                return trace.decision(attempt, await authenticator.decide(attempt, trace))
             finally:
                 await authenticator.aclose()
 
         return run(main())
 
     return decide_once
-
-
-def signed_authorizer(*pairs: KeyPair, token_key_name: str = "token") -> Authorizer:
-    return Authorizer(
-        name="signed",
-        active=True,
-        file=Path("never-run.py"),
-        handler="handler",
-        token_key_name=token_key_name,
-        public_keys={f"key{number}": load_public_key(pair.public_pem) for number, pair in enumerate(pairs, 1)},
-    )
-
-
-def presented_token(authorizer: Authorizer, username: str) -> str | None:
-    proof = check_signature(authorizer, Presented.from_username(username))
-    return proof.token if isinstance(proof, Proof) else None
-
-
-# The parameters of a user name.
-
-
-@pytest.mark.fact("A1", "A2", "A3", "A4", "A5", "A7", "A17", "J1", "J9")
-@pytest.mark.parametrize(
-    ("username", "name"),
-    [
-        ("?x-amz-customauthorizer-name=auth", "auth"),
-        ("alice?x-amz-customauthorizer-name=auth", "auth"),
-        ("alice?X-Amz-CustomAuthorizer-Name=auth", "auth"),
-        ("alice?x-amz-customauthorizer-name=a%3Db", "a=b"),
-        ("alice?x-amz-customauthorizer-name=a=b", "a=b"),
-        ("alice?x-amz-customauthorizer-name=auth&SDK=IoTDeviceSDK/Python&Metadata=(CRTVersion=1;X=2)", "auth"),
-        ("alice?SDK=PythonV2&Version=1.21&x-amz-customauthorizer-name=auth", "auth"),
-        ("al?ice?x-amz-customauthorizer-name=auth", "auth"),
-        ("alice?x-amz-customauthorizer-name=auth?SDK=PythonV2", None),
-        ("alice?x-amz-customauthorizer-name=one&x-amz-customauthorizer-name=two", "one"),
-        ("alice?&&x-amz-customauthorizer-name=auth&", "auth"),
-        ("alice?x-amz-customauthorizer-name=", None),
-        ("alice?x-amz-customauthorizer-name", None),
-        ("alice?", None),
-        ("?", None),
-        ("alice", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_the_authorizer_name_is_found_where_aws_finds_it(username: str | None, name: str | None) -> None:
-    assert Presented.from_username(username).authorizer_name == name
-
-
-@pytest.mark.fact("A8", "A9", "A10", "A11", "A12", "A14", "A15", "I1", "J2")
-def test_token_and_signature_are_percent_decoded_once(signing: Authorizer, keys: Keys) -> None:
-    token = "a+b c/d=%41"
-    signature = sign(token, keys.old.private_pem)
-    raw_slash, whole = quote(signature), quote(signature, safe="")
-    lower_case = re.sub("%..", lambda escape: escape[0].lower(), whole)
-    sent = token.replace("%", "%25")
-    for form in (whole, raw_slash, lower_case, signature):
-        for encoded in (quote(token, safe=""), sent, f"{sent}&token=other"):
-            username = f"?x-amz-customauthorizer-signature={form}&token={encoded}"
-            assert presented_token(signing, username) == token
-
-
-@pytest.mark.fact("A6", "A7", "A13", "A16", "A17", "I2")
-def test_order_case_and_strangers_among_the_parameters_do_not_matter(signing: Authorizer, keys: Keys) -> None:
-    signature = f"X-AMZ-CustomAuthorizer-Signature={quote(sign('t', keys.new.private_pem), safe='')}"
-    for username in (
-        f"?{signature}&token=t",
-        f"?token=t&{signature}",
-        f"u?token=t&x-amz-customauthorizer-name=signed&{signature}&SDK=JavaScript&Version=2",
-        f"u?SDK=PythonV2&token=t&Token=other&{signature}&{signature}x&token=other",
-    ):
-        assert presented_token(signing, username) == "t", username
-
-
-@pytest.mark.fact("A17")
-def test_a_token_key_name_that_looks_like_aws_own_is_compared_exactly(keys: Keys) -> None:
-    authorizer = signed_authorizer(keys.old, token_key_name="x-amz-Token")
-    username = signed(keys.old)
-    assert presented_token(authorizer, username.replace("&token=", "&x-amz-Token=")) == TOKEN
-    assert presented_token(authorizer, username.replace("&token=", "&x-amz-token=")) is None
-
-
-@pytest.mark.fact("A1", "A15", "A18", "B17")
-@given(
-    token=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=50),
-    key_name=st.from_regex(r"(?!SDK|x-)[a-zA-Z0-9_-]{1,20}", fullmatch=True),
-    user=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="?\0"), max_size=20),
-)
-def test_what_the_client_side_writes_is_read_back(token: str, key_name: str, user: str) -> None:
-    signed_token = SignedToken(key_name=key_name, value=token, signature=sign(token, PAIR.private_pem))
-    username = CustomAuth(authorizer="signed", username=user, token=signed_token).mqtt_username()
-    presented = Presented.from_username(username)
-    assert presented.authorizer_name == "signed"
-    proof = check_signature(signed_authorizer(PAIR, token_key_name=key_name), presented)
-    assert isinstance(proof, Proof)
-    assert proof.token == token
-
-
-@given(st.text())
-def test_no_user_name_breaks_the_check(username: str) -> None:
-    assert presented_token(signed_authorizer(PAIR), username) is None
-
-
-# The signature.
-
-
-@pytest.mark.fact("B19")
-def test_each_of_two_keys_verifies_and_no_other(signing: Authorizer, keys: Keys) -> None:
-    assert presented_token(signing, signed(keys.old)) == TOKEN
-    assert presented_token(signing, signed(keys.new)) == TOKEN
-    assert presented_token(signing, signed(keys.stranger)) is None
-
-
-@pytest.mark.fact("B17")
-@pytest.mark.parametrize("sent", ["", TOKEN[:-1], f"{TOKEN}\n", f"{TOKEN} ", TOKEN.upper()])
-def test_a_signature_is_of_exactly_one_token(sent: str, signing: Authorizer, keys: Keys) -> None:
-    assert presented_token(signing, signed(keys.old, sent=quote(sent, safe=""))) is None
-
-
-@pytest.mark.fact("A21")
-def test_token_and_signature_have_a_longest_length(signing: Authorizer, keys: Keys) -> None:
-    longest = "t" * 6144
-    assert presented_token(signing, signed(keys.old, longest)) == longest
-    for username in (
-        signed(keys.old, f"{longest}t"),
-        signed(keys.old).replace("signature=", f"signature={'A' * 2560}"),
-    ):
-        refusal = check_signature(signing, Presented.from_username(username))
-        assert isinstance(refusal, Refusal)
-        assert "too long" in refusal.why
-
-
-@pytest.mark.fact("F8", "C35")
-@pytest.mark.parametrize(
-    ("parameters", "missing"),
-    [
-        ("token=t", "x-amz-customauthorizer-signature"),
-        ("token=t&x-amz-customauthorizer-signature=", "x-amz-customauthorizer-signature"),
-        ("x-amz-customauthorizer-signature=AAAA", "the token (token)"),
-        ("token=&x-amz-customauthorizer-signature=AAAA", "the token (token)"),
-        ("", "the token (token)"),
-    ],
-)
-def test_the_refusal_names_what_is_missing(parameters: str, missing: str, signing: Authorizer) -> None:
-    refusal = check_signature(signing, Presented.from_username(f"?{parameters}"))
-    assert isinstance(refusal, Refusal)
-    assert refusal.reason is Reason.PARAMETER_INVALID
-    assert refusal.why.startswith(f"{missing} is missing or empty")
-
-
-@pytest.mark.fact("B21")
-def test_without_signing_nothing_is_verified(signing: Authorizer, keys: Keys) -> None:
-    unsigned = evolve(signing, signing_disabled=True, public_keys={})
-    for username in (signed(keys.old), signed(keys.stranger), "alice"):
-        proof = check_signature(unsigned, Presented.from_username(username))
-        assert isinstance(proof, Proof)
-        assert proof.token is None
-
-
-# The authorizer.
-
-
-@pytest.mark.fact("A60", "B9", "C35")
-@pytest.mark.parametrize(
-    ("username", "default", "chosen"),
-    [
-        (named("signed"), None, "signed"),
-        (named("signed"), "asleep", "signed"),
-        ("alice", "signed", "signed"),
-        ("alice", None, "named no authorizer"),
-        ("alice", "asleep", "asleep is INACTIVE"),
-        (named("asleep"), "signed", "asleep is INACTIVE"),
-        (named("nobody"), "signed", "no authorizer 'nobody'"),
-        (named("Signed"), None, "no authorizer 'Signed'"),
-    ],
-)
-def test_a_named_authorizer_comes_before_the_default(
-    username: str, default: str | None, chosen: str, signing: Authorizer
-) -> None:
-    asleep = evolve(signing, name="asleep", active=False)
-    config = GatewayConfig(authorizers={"signed": signing, "asleep": asleep}, default_authorizer=default)
-    found = choose_authorizer(config, Presented.from_username(username))
-    if isinstance(found, Refusal):
-        assert found.reason is Reason.NOT_FOUND
-        assert chosen in found.why
-        assert found.fix
-    else:
-        assert found.name == chosen
 
 
 # The event.
@@ -335,7 +159,7 @@ def test_every_connection_has_an_id_of_its_own(start_gateway: StartGateway) -> N
 
 @pytest.mark.fact("C15", "C16", "C39")
 def test_a_grant_holds_what_the_function_granted(decide: Decide) -> None:
-    grant = decide(connect(), answer=ALLOW | {"refreshAfterInSeconds": 301})
+    grant = decide(connect(), answer=ALLOW | {"refreshAfterInSeconds": 301}).outcome
     assert isinstance(grant, Grant)
     assert (grant.principal_id, grant.refresh_after, grant.disconnect_after) == ("tester", 301, 86400)
     assert (grant.authorizer, grant.signature) == ("open", "signing disabled")
@@ -346,7 +170,7 @@ def test_a_grant_holds_what_the_function_granted(decide: Decide) -> None:
 def test_a_policy_that_cannot_be_decided_over_refuses(condition: object, decide: Decide) -> None:
     document = allow("*")
     document["Statement"][0]["Condition"] = condition
-    refusal = decide(connect(), answer=ALLOW | {"policyDocuments": [document]})
+    refusal = decide(connect(), answer=ALLOW | {"policyDocuments": [document]}).outcome
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.FUNCTION_FAILED
     assert "conditions are not supported yet" in refusal.why
@@ -381,9 +205,12 @@ def handler(event, context):
 """
     secrets = ('s"cr\\t', "s%22cr%5Ct", "c2lnbmF0dXJl", "pass-wörd", "cGFzcy13w7ZyZA==")
     username = "alice?token=s%22cr%5Ct&x-amz-customauthorizer-signature=c2lnbmF0dXJl"
-    refusal = decide(connect(username, password="pass-wörd".encode()), function=source)
-    assert isinstance(refusal, Refusal)
-    assert not [secret for secret in secrets if secret in refusal.why or secret in refusal.fix], refusal
+    decision = decide(connect(username, password="pass-wörd".encode()), function=source)
+    assert isinstance(decision.outcome, Refusal)
+    record = json.dumps(decision.as_json(), ensure_ascii=False)
+    for secret in secrets:
+        assert secret not in decision.line()
+        assert json.dumps(secret, ensure_ascii=False)[1:-1] not in record
 
 
 @pytest.mark.parametrize("member", ["token", "password"])
@@ -422,44 +249,17 @@ def handler(event, context):
 """
 
 
-@pytest.fixture
-def shown(tmp_path: Path) -> Callable[..., tuple[Grant | Refusal, list[tuple[str, str]]]]:
-    """Give a function that decides over one CONNECT, and returns what was shown of the function's output as well."""
-
-    def decide_once(client_id: str, *, function: str = PRINTING) -> tuple[Grant | Refusal, list[tuple[str, str]]]:
-        file = tmp_path / "authorizer.py"
-        file.write_text(function)
-        authorizer = Authorizer(name="open", active=True, file=file, handler="handler", signing_disabled=True)
-        config = GatewayConfig(authorizers={"open": authorizer}, default_authorizer="open")
-        output: list[tuple[str, str]] = []
-
-        async def main() -> Grant | Refusal:
-            authenticator = Authenticator(config, on_function_output=lambda *heard: output.append(heard))
-            packet = connect(client_id=client_id)
-            try:
-                return await authenticator.decide(
-                    Attempt(connection_id="id", client_id=client_id, server_name="localhost", connect=packet)
-                )
-            finally:
-                await authenticator.aclose()
-
-        return run(main()), output
-
-    return decide_once
-
-
-def test_what_a_function_prints_is_handed_over(
-    shown: Callable[..., tuple[Grant | Refusal, list[tuple[str, str]]]],
-) -> None:
-    outcome, output = shown("good")
-    assert isinstance(outcome, Grant)
+def test_what_a_function_prints_is_handed_over(decide: Decide) -> None:
+    output: list[tuple[str, str]] = []
+    decision = decide(connect(client_id="good"), function=PRINTING, shown=lambda *heard: output.append(heard))
+    assert isinstance(decision.outcome, Grant)
     assert output == [("open", "asked\x1b[2J\n")]
 
 
-def test_a_function_that_raises_hands_over_its_traceback_and_is_to_be_mended(
-    shown: Callable[..., tuple[Grant | Refusal, list[tuple[str, str]]]],
-) -> None:
-    outcome, ((name, text),) = shown("bad")
+def test_a_function_that_raises_hands_over_its_traceback_and_is_to_be_mended(decide: Decide) -> None:
+    output: list[tuple[str, str]] = []
+    outcome = decide(connect(client_id="bad"), function=PRINTING, shown=lambda *heard: output.append(heard)).outcome
+    ((name, text),) = output
     assert isinstance(outcome, Refusal)
     assert "its own words" not in outcome.why
     assert outcome.fix == "mend the function; `customauth gateway --show-function-output` shows its output"
@@ -468,15 +268,133 @@ def test_a_function_that_raises_hands_over_its_traceback_and_is_to_be_mended(
     assert text.endswith("RuntimeError: its own words\n")
 
 
-def test_a_function_that_prints_nothing_hands_nothing_over(
-    shown: Callable[..., tuple[Grant | Refusal, list[tuple[str, str]]]],
-) -> None:
-    outcome, output = shown("good", function=f"def handler(event, context):\n    return {ALLOW!r}\n")
-    assert isinstance(outcome, Grant)
+def test_a_function_that_prints_nothing_hands_nothing_over(decide: Decide) -> None:
+    output: list[tuple[str, str]] = []
+    function = f"def handler(event, context):\n    return {ALLOW!r}\n"
+    decision = decide(connect(), function=function, shown=lambda *heard: output.append(heard))
+    assert isinstance(decision.outcome, Grant)
     assert output == []
 
 
-def test_a_function_that_does_not_answer_is_to_be_made_faster(decide: Decide) -> None:
-    outcome = decide(connect(), function="import time\ndef handler(event, context):\n    time.sleep(60)\n")
+# The event of what is not MQTT over TLS.
+
+HTTP = HttpRequest(method="POST", path="/topics/a/b", query="qos=1&actionToken=allow", headers={"host": "h", "x": "1"})
+
+
+@pytest.mark.fact("C6", "C7", "C8", "C10", "C11", "I5")
+def test_the_event_of_a_publish_has_its_headers_and_query_and_no_mqtt() -> None:
+    attempt = Attempt(origin=origin(http=HTTP, server_name=None), step=Step.PUBLISH, topic="a/b")
+    assert event_for(attempt, None) == {
+        "protocolData": {"tls": {}, "http": {"headers": {"host": "h", "x": "1"}, "queryString": HTTP.query}},
+        "protocols": ["tls", "http"],
+        "signatureVerified": False,
+        "connectionMetadata": {"id": "id"},
+    }
+
+
+@pytest.mark.fact("A29", "C6")
+def test_the_event_of_a_websocket_has_both_http_and_mqtt() -> None:
+    attempt = Attempt(origin=origin(http=HTTP), client_id="device", connect=connect("u"))
+    event = event_for(attempt, "t")
+    assert event["protocols"] == ["tls", "http", "mqtt"]
+    assert event["token"] == "t"
+    data: Any = event["protocolData"]
+    assert data["mqtt"] == {"username": "u", "clientId": "device"}
+    assert attempt.protocol == "MQTT 5 over WebSocket"
+
+
+# What a publish needs.
+
+
+@pytest.mark.fact("A37", "D8")
+@pytest.mark.parametrize(
+    ("actions", "retain", "reason"),
+    [
+        (["iot:Publish"], False, None),
+        (["iot:Publish"], True, Reason.POLICY),
+        (["iot:Publish", "iot:RetainPublish"], True, None),
+        (["iot:RetainPublish"], True, Reason.POLICY),
+        (["iot:Connect"], False, Reason.POLICY),
+    ],
+)
+def test_a_publish_needs_the_right_to_publish_and_none_to_connect(
+    actions: list[str], retain: bool, reason: Reason | None, decide: Decide
+) -> None:
+    attempt = Attempt(origin=origin(http=HTTP, alpn=None), step=Step.PUBLISH, topic="a/b", retain=retain)
+    outcome = decide(attempt, answer=ALLOW | {"policyDocuments": [allow("topic/a/b", action=actions)]}).outcome
+    assert (outcome.reason if isinstance(outcome, Refusal) else None) is reason
+
+
+@pytest.mark.fact("A37")
+def test_over_https_a_policy_with_the_client_id_grants_nothing(decide: Decide) -> None:
+    attempt = Attempt(origin=origin(http=HTTP, alpn=None), step=Step.PUBLISH, topic="a/b")
+    answer = ALLOW | {"policyDocuments": [allow("topic/${iot:ClientId}"), allow("topic/a/${iot:ClientId}")]}
+    assert isinstance(decide(attempt, answer=answer).outcome, Refusal)
+
+
+# With a client certificate.
+
+X509 = DomainConfiguration(
+    name="x509", server_name="x509.example", authentication_type=AuthenticationType.CUSTOM_AUTH_X509
+)
+CERTIFICATE = ClientCertificate(
+    name="one",
+    pem="-----BEGIN CERTIFICATE-----",
+    principal_id="ab12",
+    active=True,
+    policy_documents=(parse_policy(allow("topic/alarm", action="iot:Publish")),),
+)
+
+
+def with_certificate(certificate: ClientCertificate | None, packet: Connect) -> Attempt:
+    where = origin(domain=X509, server_name="x509.example", certificate=certificate)
+    return Attempt(origin=where, client_id=packet.client_id, connect=packet)
+
+
+@pytest.mark.fact("A63")
+@pytest.mark.parametrize("certificate", [None, evolve(CERTIFICATE, active=False)], ids=["none", "INACTIVE"])
+def test_without_an_active_certificate_the_function_is_not_asked(
+    certificate: ClientCertificate | None, decide: Decide, tmp_path: Path
+) -> None:
+    outcome = decide(with_certificate(certificate, connect())).outcome
     assert isinstance(outcome, Refusal)
-    assert outcome.fix == "make the function faster: it must answer within 5 s, and load within 10 s"
+    assert outcome.reason is Reason.NOT_AUTHENTICATED
+    assert "(A63)" in outcome.fix
+    assert not (tmp_path / "events").exists()
+
+
+@pytest.mark.fact("A64")
+def test_the_event_has_the_certificate_and_its_id() -> None:
+    event: Any = event_for(with_certificate(CERTIFICATE, connect()), None)
+    assert event["protocolData"]["tls"] == {
+        "serverName": "x509.example",
+        "x509CertificatePem": CERTIFICATE.pem,
+        "principalId": "ab12",
+    }
+
+
+@pytest.mark.fact("A65")
+def test_the_answer_has_to_name_the_principal_of_the_certificate(decide: Decide) -> None:
+    outcome = decide(with_certificate(CERTIFICATE, connect()), answer=ALLOW).outcome
+    assert isinstance(outcome, Refusal)
+    assert outcome.reason is Reason.FUNCTION_FAILED
+    assert outcome.fix.startswith("return protocolData.tls.principalId")
+    granted = decide(with_certificate(CERTIFICATE, connect()), answer=ALLOW | {"principalId": "ab12"})
+    assert isinstance(granted.outcome, Grant)
+    assert granted.authentication == "CUSTOM_AUTH_X509"
+
+
+@pytest.mark.fact("A66")
+def test_what_certificate_and_answer_allow_is_united_and_the_answer_may_allow_nothing(decide: Decide) -> None:
+    mine = ALLOW | {"principalId": "ab12"}
+    will = connect(will=Will(topic="alarm", payload=b"!"))
+    may_connect = mine | {"policyDocuments": [allow("client/device")]}
+    assert isinstance(decide(with_certificate(CERTIFICATE, will), answer=may_connect).outcome, Grant)
+    none = {name: value for name, value in mine.items() if name != "policyDocuments"}
+    outcome = decide(with_certificate(CERTIFICATE, will), answer=none).outcome
+    assert isinstance(outcome, Refusal)
+    assert outcome.reason is Reason.POLICY
+    everything = evolve(CERTIFICATE, policy_documents=(parse_policy(allow("*")),))
+    assert isinstance(decide(with_certificate(everything, will), answer=none).outcome, Grant)
+    denied = mine | {"policyDocuments": [allow("client/*", effect="Deny")]}
+    assert isinstance(decide(with_certificate(everything, will), answer=denied).outcome, Refusal)

@@ -1,38 +1,24 @@
-"""The line that tells a person what was decided and why."""
+"""The record of a decision: its line tells a person what was decided and why, its JSON tells a program everything."""
 
 from __future__ import annotations
 
-import logging
+import json
+import uuid
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop import run
-from customauth.gateway import Decision, Grant, Reason, Refusal
-from customauth.mqtt import MqttVersion, Property, Will
-from customauth.signing import sign
-from gateways import ALLOW, Keys, StartGateway, allow, connect, named, signed
-
-GRANT = Grant(
-    authorizer="auth",
-    signature="signature verified with key1",
-    principal_id="tester",
-    refresh_after=300,
-    disconnect_after=86400,
-    why="statement 1 of document 1 allows it",
-)
-REFUSAL = Refusal(reason=Reason.POLICY, why="no statement allows it", fix="let the policy allow it")
-
-
-def decision(outcome: Grant | Refusal = GRANT, **changes: Any) -> Decision:
-    made = Decision(
-        connection_id="id", protocol="MQTT 5", peer="127.0.0.1:9", client_id="dev", outcome=outcome, duration=0.0124
-    )
-    return evolve(made, **changes)
+from aloop import put_forward, run
+from customauth.gateway import Reason
+from customauth.gateway.decision import Step
+from customauth.mqtt import MqttVersion
+from gateways import ALLOW, Keys, StartGateway, connect, named, signed
+from rawclient import LIMIT
+from record_samples import GRANT, REFUSAL, decision
 
 
 def test_the_line_of_a_grant_says_who_let_it_in_and_by_what() -> None:
@@ -64,83 +50,148 @@ def test_a_client_id_of_any_length_makes_a_short_line() -> None:
 
 
 @pytest.mark.fact("C35", "C36")
-def test_reasons_are_the_codes_of_aws_but_for_the_alpn_which_is_ours() -> None:
-    assert {reason.value for reason in Reason} - {"ALPN_MISUSED"} == {
+def test_reasons_are_the_codes_of_aws_but_for_two_which_are_ours() -> None:
+    assert {reason.value for reason in Reason} - {"ALPN_MISUSED", "CLIENT_ERROR"} == {
         "CUSTOM_AUTHORIZER_NOT_FOUND",
         "CUSTOM_AUTHORIZER_PARAMETER_INVALID",
         "CUSTOM_AUTHORIZER_LAMBDA_EXECUTION_ERROR",
         "NOT_AUTHENTICATED",
         "AUTHORIZATION_FAILURE",
         "SNI_MISUSED",
-        "CLIENT_ERROR",
+        "DOMAIN_CONFIGURATION_DISABLED",
+        "DOMAIN_CONFIGURATION_INVALID",
+        "INTERNAL_SERVER_ERROR",
     }
 
 
-def test_no_line_holds_a_secret_and_every_refusal_says_what_to_change(
-    keys: Keys, start_gateway: StartGateway, caplog: pytest.LogCaptureFixture
-) -> None:
-    token, password = "s3cret token/value", "hunter2 pass+word"
-    signature = sign(token, keys.old.private_pem)
-    good = signed(keys.old, token)
-    usernames = [
-        good,
-        signed(keys.stranger, token),
-        good.replace("&token=", "&tocken="),
-        good.replace("=signed", "=open"),
-        good.replace("=signed", "=asleep"),
-        good.replace("=signed", "=no\nbody\x1b[2J"),
-        good.replace("=signed", "="),
-        good.replace("?", "#"),
-        good.replace("signature=", "signatur="),
-        f"{named('signed')}&token={token}",
-        f"{named('signed')}&{signature}&{token}",
-        f"{named('signed')}&x-amz-customauthorizer-signature={quote(signature)}",
-    ]
-    packets = [connect(username, version=version) for username in usernames for version in MqttVersion]
-    packets += [
-        connect(good, client_id="line\nbreak\u2028\x7f"),
-        connect(good, client_id="x" * 129),
-        connect(good, client_id="$GEN/mine"),
-        connect(good, client_id="", clean_start=False, version=MqttVersion.V311),
-        connect(good, will=Will(topic="will\ntopic", payload=b"s3cret", qos=2)),
-        connect(good, will=Will(topic="will\ntopic", payload=b"s3cret")),
-        connect(good, properties={Property.MAXIMUM_PACKET_SIZE: 511}),
-    ]
-    answers = [
-        ALLOW,
-        ALLOW | {"policyDocuments": [allow("client/other")]},
-        ALLOW | {"isAuthenticated": False},
-        ALLOW | {"principalId": f"p {token}"},
-        ALLOW | {"policyDocuments": [allow(f"client/{password}")]},
-    ]
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"step": Step.REFRESH}, "refresh of MQTT 5 client 'dev' from 127.0.0.1:9"),
+        (
+            {"step": Step.PUBLISH, "protocol": "HTTPS", "client_id": None, "topic": "a/b"},
+            "publish over HTTPS to 'a/b' from 127.0.0.1:9",
+        ),
+        ({"step": Step.UPGRADE, "protocol": "WebSocket", "client_id": None}, "upgrade over WebSocket from 127.0.0.1:9"),
+    ],
+)
+def test_the_line_says_what_was_decided_over(changes: dict[str, Any], says: str) -> None:
+    assert decision(**changes).line().startswith(f"ALLOW {says}: ")
+    assert decision(REFUSAL, **changes).line().startswith(f"DENY  {says}: ")
 
-    async def main() -> list[Decision]:
+
+# As JSON.
+
+
+@pytest.mark.fact("C39")
+def test_the_json_of_a_grant_has_every_field(keys: Keys, start_gateway: StartGateway) -> None:
+    username = signed(keys.old, "s3cretToken").replace("?", "bob?") + "&SDK=PythonV2"
+
+    async def main() -> None:
         async with start_gateway() as running:
-            for answer in answers:
-                running.answer(answer)
-                for packet in packets:
-                    async with running.client() as client:
-                        await client.connect(evolve(packet, password=password.encode()))
-            async with running.client(alpn=()) as client:
-                await client.connect(connect(good))
-            async with running.client(sni=None) as client:
-                await client.connect(connect(good))
-            decided: list[Decision] = running.decisions
-            return decided
+            before = datetime.now(UTC)
+            async with running.accepted(connect(username, password=b"s3cretPassword"), sni="LocalHost"):
+                pass
+            found = json.loads(json.dumps(running.decisions[0].as_json()))
+            assert list(found) == list(decision().as_json())
+            assert before.timestamp() - 0.001 <= datetime.fromisoformat(found.pop("time")).timestamp()
+            assert str(uuid.UUID(found["connectionId"])) == found.pop("connectionId")
+            assert found.pop("peer").startswith("127.0.0.1:")
+            assert found.pop("why")
+            assert found.pop("seconds") > 0
+            stages = found.pop("stages")
+            assert list(stages) == ["tls", "signature", "function", "policy"]
+            assert all(isinstance(seconds, float) and 0 <= seconds < LIMIT for seconds in stages.values())
+            assert json.loads(found.pop("answer")) == ALLOW
+            event = found.pop("event")
+            assert event["protocolData"] == {
+                "tls": {"serverName": "LocalHost"},
+                "mqtt": {
+                    "username": "bob?x-amz-customauthorizer-name=signed&x-amz-customauthorizer-signature=***"
+                    "&token=***&SDK=PythonV2",
+                    "password": "***",
+                    "clientId": "device",
+                },
+            }
+            assert (event["token"], event["signatureVerified"]) == ("***", True)
+            assert found == {
+                "record": "decision",
+                "step": "connect",
+                "protocol": "MQTT 5",
+                "port": 443,
+                "serverName": "LocalHost",
+                "alpn": "mqtt",
+                "clientId": "device",
+                "topic": None,
+                "presented": [
+                    {"source": "username", "name": "x-amz-customauthorizer-name", "value": "signed"},
+                    {"source": "username", "name": "x-amz-customauthorizer-signature", "value": "***"},
+                    {"source": "username", "name": "token", "value": "***"},
+                    {"source": "username", "name": "SDK", "value": "PythonV2"},
+                ],
+                "authorizer": "signed",
+                "authorizerChosenBy": "named by the client",
+                "signature": "signature verified with old",
+                "outcome": "allow",
+                "principalId": "tester",
+                "refreshAfterInSeconds": 300,
+                "disconnectAfterInSeconds": 86400,
+            }
 
-    with caplog.at_level(logging.DEBUG, logger="customauth"):
-        decisions = run(main())
-    assert len(decisions) == len(answers) * len(packets) + 2
-    logged = [record.getMessage() for record in caplog.records if record.name.startswith("customauth")]
-    assert [decision.line() for decision in decisions] == [line for line in logged if line[:5] in ("ALLOW", "DENY ")]
-    for line in logged:
-        for secret in (token, quote(token), "s3cret", signature[:20], quote(signature)[:20], "hunter2"):
-            assert secret not in line
-        assert len(line.splitlines()) == 1
-        assert "\x1b" not in line
-    for decision in decisions:
-        for shown in (repr(decision), repr(decision.outcome)):
-            assert "s3cret" not in shown
-            assert "hunter2" not in shown
-        if isinstance(decision.outcome, Refusal):
-            assert decision.line().partition("; fix: ")[2]
+    run(main())
+
+
+@pytest.mark.fact("C35")
+def test_the_json_of_a_refusal_shows_how_far_it_came(keys: Keys, start_gateway: StartGateway) -> None:
+    def shape(found: dict[str, object]) -> tuple[object, ...]:
+        stages = found["stages"]
+        assert isinstance(stages, dict)
+        names = ("authorizer", "authorizerChosenBy", "signature", "outcome", "reason")
+        return (*(found[name] for name in names), found["event"] is not None, found["answer"] is not None, *stages)
+
+    expected = [
+        (None, None, None, "deny", "CUSTOM_AUTHORIZER_NOT_FOUND", False, False, "tls"),
+        (
+            *("signed", "named by the client", "not verified", "deny", "CUSTOM_AUTHORIZER_PARAMETER_INVALID"),
+            *(False, False, "tls", "signature"),
+        ),
+        (
+            *("open", "named by the client", "signing disabled", "deny", "CUSTOM_AUTHORIZER_LAMBDA_EXECUTION_ERROR"),
+            *(True, True, "tls", "signature", "function"),
+        ),
+        (None, None, None, "deny", "CLIENT_ERROR", False, False, "tls"),
+    ]
+
+    async def main() -> None:
+        async with start_gateway(answer={"isAuthenticated": "yes"}) as running:
+            for packet in (
+                connect(named("nobody")),
+                connect(signed(keys.stranger)),
+                connect(named("open")),
+                connect(client_id="x" * 129),
+            ):
+                await running.outcome(packet)
+            found = [json.loads(json.dumps(item.as_json())) for item in running.decisions]
+            assert [shape(item) for item in found] == expected
+            assert all(item["why"] and item["fix"] for item in found)
+            assert [item["principalId"] for item in found] == [None] * 4
+
+    run(main())
+
+
+@pytest.mark.fact("C4", "C25")
+def test_a_refresh_has_a_record_of_its_own_with_the_same_connection(start_gateway: StartGateway) -> None:
+    async def main() -> None:
+        async with start_gateway() as running:
+            packet = connect(named("open"), version=MqttVersion.V311, keep_alive=0)
+            async with running.accepted(packet) as client:
+                running.answer(ALLOW | {"isAuthenticated": False})
+                put_forward(300.0)
+                assert await client.rest() == b""
+            first, second = [item.as_json() for item in running.decisions]
+            assert (first["step"], second["step"]) == ("connect", "refresh")
+            assert (second["outcome"], second["reason"]) == ("deny", "NOT_AUTHENTICATED")
+            same = ("connectionId", "protocol", "peer", "port", "serverName", "alpn", "clientId", "presented", "event")
+            assert [first[name] for name in same] == [second[name] for name in same]
+
+    run(main())

@@ -92,7 +92,7 @@ def test_a_client_is_cut_off_after_one_and_a_half_times_its_keep_alive(
             assert connack is not None
             assert connack.properties.get(Property.SERVER_KEEP_ALIVE) == (30 if version is V5 else None)
             for _ in range(3):
-                put_forward(44.0)
+                put_forward(40.0)
                 await client.send_packet(Pingreq())
                 assert isinstance(await client.packet(), Pingresp)
             put_forward(45.0)
@@ -149,7 +149,7 @@ OBJECTIONS: list[tuple[str, Connect, bytes]] = [
 ]
 
 
-@pytest.mark.fact("E6", "E7", "E8", "E11", "E12", "E19")
+@pytest.mark.fact("A21", "E6", "E7", "E8", "E11", "E12", "E19")
 def test_an_objection_is_answered_with_its_code_and_the_function_is_not_asked(start_gateway: StartGateway) -> None:
     async def main() -> None:
         async with start_gateway(settings='default_authorizer = "open"') as running:

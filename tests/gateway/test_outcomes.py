@@ -106,7 +106,7 @@ def usernames_refused_unasked(keys: Keys) -> dict[str, tuple[str | None, Reason]
     }
 
 
-@pytest.mark.fact("F1", "F2", "F3", "F13", "C19", "C20", "C21", "C22", "D9", "B20")
+@pytest.mark.fact("F1", "F2", "F3", "F4", "F13", "C19", "C20", "C21", "C22", "D9", "B20")
 @pytest.mark.parametrize("case", ANSWERS.values(), ids=list(ANSWERS))
 def test_what_the_function_refuses_gets_the_refusal_of_its_version(case: Case, start_gateway: StartGateway) -> None:
     async def main() -> None:
@@ -166,6 +166,9 @@ def test_a_function_that_takes_over_5_seconds_refuses(version: MqttVersion, star
             sent = await client.rest()
             assert REFUSAL.fullmatch(sent) if version is MqttVersion.V5 else sent == b""
             assert "did not answer within 5 s" in running.lines()[1]
+            assert running.lines()[1].endswith(
+                "; fix: make the function faster: it must answer within 5 s, and load within 10 s"
+            )
 
     run(main())
 

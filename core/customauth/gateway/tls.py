@@ -176,8 +176,12 @@ class TlsConnection(asyncio.Protocol):
         if self._closing or self._tls is None:
             return
         view = memoryview(data)
-        while view:
-            view = view[self._tls.write(view) :]
+        try:
+            while view:
+                view = view[self._tls.write(view) :]
+        except ssl.SSLError:
+            # The client's last record was none, and after that OpenSSL sends nothing; whoever has read it closes.
+            return
         self._transport.write(self._outgoing.read())
 
     def hang_up(self) -> None:
