@@ -86,7 +86,8 @@ def showable_names(parameters: Parameters) -> list[str]:
 
     Any further one may be a piece of a token whose ``&`` was not encoded, and one without a value a whole token.
     """
-    known = [key for key, _ in parameters if key.lower() in (AUTHORIZER_NAME, SIGNATURE) or key in SDK_NAMES]
+    # A set, since a stranger may send ten thousand of them.
+    known = {key for key, _ in parameters if key.lower() in (AUTHORIZER_NAME, SIGNATURE) or key in SDK_NAMES}
     first_other = next((key for key, _ in parameters if key not in known), None)
     return [
         key

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from customauth.policy import Policy, PolicyError, UnsupportedPolicy, parse_policy, read_json
+from customauth.policy import Policy, PolicyError, parse_policy, read_json
 
 _MAX_POLICIES = 10
 _MAX_POLICY_CHARACTERS = 2048
@@ -134,8 +134,6 @@ def validate_answer(payload: str | bytes, *, policies_optional: bool = False) ->
 
     :param policies_optional: ``policyDocuments`` may be missing, as with CUSTOM_AUTH_X509 (A66).
     :raises InvalidAnswer: the answer breaks the contract.
-    :raises UnsupportedPolicy: the answer is valid and authenticates, but a document uses what
-        :mod:`customauth.policy` does not support yet; the message names the document, counted from 0.
     """
     try:
         return _validate(payload, policies_optional)
@@ -173,12 +171,9 @@ def _validate(payload: str | bytes, policies_optional: bool) -> Answer:
     if any(len(text) > _MAX_POLICY_CHARACTERS for text in policy_documents):
         limit = f"Size of a policy document cannot exceeds hard limit of {_MAX_POLICY_CHARACTERS}"
         raise InvalidAnswer(f"{_POLICIES_FAILED}{limit}")
-    policies, unsupported = _parse_documents(documents)
+    policies = _parse_documents(documents)
     refresh_after = _seconds(answer, "refreshAfterInSeconds", _MIN_SECONDS)
     disconnect_after = _seconds(answer, "disconnectAfterInSeconds", _MAX_SECONDS)
-    # Only now: an answer that AWS refuses anyway must be reported as AWS reports it.
-    if authenticated and unsupported is not None:
-        raise unsupported
     return Answer(
         authenticated=authenticated,
         principal_id=principal_id,
@@ -201,22 +196,18 @@ def _read_answer(payload: str | bytes) -> dict[str, object]:
     return answer
 
 
-def _parse_documents(documents: list[object]) -> tuple[tuple[Policy, ...], UnsupportedPolicy | None]:
-    """Parse every document, and keep the first that is not supported."""
+def _parse_documents(documents: list[object]) -> tuple[Policy, ...]:
     policies: list[Policy] = []
-    unsupported: UnsupportedPolicy | None = None
     for index, document in enumerate(documents):
         place = f"policyDocuments[{index}]"
         try:
             if not isinstance(document, str | dict):
                 raise PolicyError("the document must be a JSON object")
             policies.append(_parse_text(_as_text(document)))
-        except UnsupportedPolicy as error:
-            unsupported = unsupported or UnsupportedPolicy(f"{place}.{error}")
         except PolicyError as error:
             text = f"{_POLICIES_FAILED}Policy document is Malformed: Invalid policy syntax."
             raise InvalidAnswer(text) from PolicyError(f"{place}: {error}")
-    return tuple(policies), unsupported
+    return tuple(policies)
 
 
 @functools.lru_cache(maxsize=512)

@@ -255,16 +255,18 @@ def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert result.last.startswith("next: mend the configuration")
 
 
-def test_a_policy_that_cannot_be_evaluated_yet_is_said_so(tmp_path: Path) -> None:
+@pytest.mark.fact("C20")
+def test_an_unknown_condition_operator_is_a_malformed_policy(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(
         '[authorizers.open]\nfunction = "authorizer.py:handler"\nsigning_disabled = true'
     )
-    condition = '"Resource": arn, "Condition": {"Bool": {"a": "b"}}'
+    condition = '"Resource": arn, "Condition": {"Equals": {"a": "b"}}'
     (tmp_path / "authorizer.py").write_text(FUNCTION.replace('"Resource": arn', condition))
     config = tmp_path / "gateway.toml"
     result = run("authorizer", "test", "open", "--config", config, "--tls-context", "serverName=x")
-    assert result.code == 2
-    assert "error: the answer is valid, but uses what the gateway cannot evaluate yet" in result.stderr
+    assert result.code == 7
+    assert "Policy document is Malformed: Invalid policy syntax." in result.stderr
+    assert "policyDocuments[0]: Statement[0].Condition.Equals: is not an operator" in result.stderr
 
 
 # What is given, and how.

@@ -21,7 +21,6 @@ from customauth.gateway.attempt import Attempt
 from customauth.gateway.origin import HttpRequest, Origin
 from customauth.gateway.routing import Spoken
 from customauth.gateway.runtimes.choose import bundled_runtime
-from customauth.policy import UnsupportedPolicy
 from customauth.signing import sign
 from gateways import ALLOW, RECORDING, TOKEN, Keys, allow, connect, named, signed
 
@@ -482,12 +481,14 @@ def test_a_function_that_does_not_answer_in_time_is_reported(bench: Bench) -> No
     )
 
 
-def test_a_policy_that_cannot_be_evaluated_yet_is_said_so(bench: Bench) -> None:
+@pytest.mark.fact("D11")
+def test_a_condition_on_a_thing_refuses_a_client_of_plain_custom_authentication(bench: Bench) -> None:
     document = allow("*")
     document["Statement"][0]["Condition"] = {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
     bench.answer(ALLOW | {"policyDocuments": [document]})
-    with pytest.raises(UnsupportedPolicy):
-        bench.ask(mqtt=MQTT)
+    outlook = bench.ask(mqtt=MQTT).outlook
+    assert isinstance(outlook, Refusal)
+    assert outlook.why.endswith("Bool wants iot:Connection.Thing.IsAttached true, and it is false")
 
 
 @pytest.mark.fact("C21")

@@ -17,7 +17,7 @@ from customauth.authorizer import (
     function_error_text,
     validate_answer,
 )
-from customauth.policy import PolicyError, UnsupportedPolicy, parse_policy
+from customauth.policy import PolicyError, parse_policy
 
 # The first text that Hypothesis draws takes a second where nothing is cached: slowness is no failure here.
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,9 +28,9 @@ POLICY: dict[str, object] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}],
 }
-UNSUPPORTED: dict[str, object] = {
+CONDITIONAL: dict[str, object] = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*", "Condition": {}}],
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:x": "true"}}}],
 }
 
 FORMAT = "Lambda invocation result is in invalid format"
@@ -347,7 +347,7 @@ def test_the_first_failing_check_wins() -> None:
         {"policyDocuments": ["{}"] * 9 + [sized_document(2049)] * 2},
         {"policyDocuments": ["{}", sized_document(2049)]},
         {"policyDocuments": [POLICY, "{}"]},
-        {"policyDocuments": [UNSUPPORTED]},
+        {"policyDocuments": [CONDITIONAL]},
         {"refreshAfterInSeconds": 300},
     ):
         bad.update(cure)
@@ -377,22 +377,10 @@ def test_a_refusing_answer_with_times_of_zero_is_invalid() -> None:
 
 
 def test_a_refusing_answer_grants_nothing() -> None:
-    read = validate(isAuthenticated=False, policyDocuments=[POLICY, UNSUPPORTED])
+    read = validate(isAuthenticated=False, policyDocuments=[POLICY, CONDITIONAL])
     assert not read.authenticated
     assert read.policies == ()
     assert len(read.policy_documents) == 2
-
-
-def test_an_unsupported_document_is_told_apart_from_an_invalid_answer() -> None:
-    with pytest.raises(UnsupportedPolicy) as caught:
-        validate(policyDocuments=[POLICY, UNSUPPORTED])
-    place = "policyDocuments[1].Statement[0].Condition"
-    assert str(caught.value) == f"{place}: conditions are not supported yet"
-
-
-def test_an_unsupported_document_does_not_hide_what_aws_would_refuse() -> None:
-    assert refusal(answer(policyDocuments=[UNSUPPORTED, "{}"])) == MALFORMED
-    assert refusal(answer(policyDocuments=[UNSUPPORTED], refreshAfterInSeconds=1)).startswith("1 at refresh")
 
 
 @pytest.mark.fact("C20")
@@ -412,7 +400,7 @@ ANSWERS = st.fixed_dictionaries(
     {"isAuthenticated": st.booleans() | JSON},
     optional={
         "principalId": st.just("p1") | JSON,
-        "policyDocuments": st.lists(st.just(POLICY) | st.just(UNSUPPORTED) | JSON, max_size=11) | JSON,
+        "policyDocuments": st.lists(st.just(POLICY) | st.just(CONDITIONAL) | JSON, max_size=11) | JSON,
         "refreshAfterInSeconds": st.integers(0, 90000) | JSON,
         "disconnectAfterInSeconds": st.integers(0, 90000) | JSON,
         "other": JSON,
@@ -425,7 +413,7 @@ ANSWERS = st.fixed_dictionaries(
 @example('{"isAuthenticated": true, "principalId": "\\ud800"}')
 @example('{"isAuthenticated": true, "principalId": -1e999}')
 def test_any_payload_is_valid_or_raises_a_declared_error(payload: str | bytes) -> None:
-    with suppress(InvalidAnswer, UnsupportedPolicy):
+    with suppress(InvalidAnswer):
         read = validate_answer(payload)
         assert 300 <= read.refresh_after <= 86400
         assert 300 <= read.disconnect_after <= 86400

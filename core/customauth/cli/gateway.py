@@ -68,6 +68,12 @@ class _Wanted:
     help="Where its CA is, or is made.  [default: the folder ca beside the configuration]",
 )
 @click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep retained messages and persistent sessions there.  [default: they end with the gateway]",
+)
+@click.option(
     "--time-scale",
     type=click.FloatRange(0, min_open=True),
     default=1.0,
@@ -92,6 +98,7 @@ def command(
     port_8883: int | None,
     port_8443: int | None,
     ca_dir: Path | None,
+    data_dir: Path | None,
     time_scale: float,
     debug: bool,
     **outputs: Any,
@@ -137,6 +144,7 @@ def command(
                 further_ports=further,
                 time_scale=time_scale,
                 follow=config_file,
+                data_folder=data_dir,
                 runtimes=default_manager().runtime_factory(bundled_runtime),
                 on_record=record,
                 on_function_output=function_output_shown if wanted.show_function_output else None,

@@ -184,15 +184,9 @@ def _invoke(config: GatewayConfig, prepared: Prepared) -> TestResult:
     from customauth.gateway.invoking import invoke
     from customauth.gateway.runtimes.choose import bundled_runtime
     from customauth.plugins import default_manager
-    from customauth.policy import UnsupportedPolicy
 
     try:
         return asyncio.run(invoke(config, default_manager().runtime_factory(bundled_runtime), prepared))
-    except UnsupportedPolicy as error:
-        raise Misuse(
-            f"the answer is valid, but uses what the gateway cannot evaluate yet: {error}",
-            "write the policy without it, or ask AWS: aws iot test-invoke-authorizer",
-        ) from error
     except ValueError as error:
         raise Misuse(str(error), "mend the authorizer's function in the configuration") from error
 

@@ -99,7 +99,7 @@ def _authentication(origin: Origin) -> str:
     asks_for_certificate = (
         origin.domain is not None and origin.domain.authentication_type is AuthenticationType.CUSTOM_AUTH_X509
     )
-    return (AuthenticationType.CUSTOM_AUTH_X509 if asks_for_certificate else AuthenticationType.CUSTOM_AUTH).value
+    return (AuthenticationType.CUSTOM_AUTH_X509 if asks_for_certificate else AuthenticationType.CUSTOM_AUTH).name
 
 
 def _without_secrets(outcome: Grant | Refusal, secrets: list[str]) -> Grant | Refusal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from attrs import evolve, frozen
 
@@ -31,7 +32,8 @@ from customauth.gateway.runtimes.contract import (
     Runtime,
     RuntimeFactory,
 )
-from customauth.policy import Policy, Request, UnsupportedPolicy, decide
+from customauth.mqtt import Connect, MqttVersion, Property
+from customauth.policy import Context, Policy, Request, connect_context, connection_context, decide
 
 # How long a runtime that a new configuration no longer needs may finish its work, in seconds: an invocation's limit.
 _RETIREMENT = 6.0
@@ -153,7 +155,7 @@ class Authenticator:
             self._show(authorizer, error.output)
             why = f"the function of authorizer {authorizer.name} failed: {error}"
             return Refusal(reason=Reason.FUNCTION_FAILED, why=why, fix=_mend(error))
-        except (InvalidAnswer, UnsupportedPolicy) as error:
+        except InvalidAnswer as error:
             why = f"the function of authorizer {authorizer.name} gave an answer that cannot be used: {_deepest(error)}"
             return Refusal(reason=Reason.FUNCTION_FAILED, why=why, fix="mend what the function returns")
 
@@ -228,31 +230,47 @@ class _Running:
 def _forbidden(config: GatewayConfig, policies: tuple[Policy, ...], attempt: Attempt) -> str | Refusal:
     """Return the reason of the first permission, or the refusal where one is missing."""
     first = ""
-    for action, resource in _needed(attempt):
-        request = Request(action=action, resource=config.arn(resource), client_id=attempt.client_id)
+    for request in _needed(config, attempt):
         decision = decide(policies, request)
         if not decision.allowed:
-            fix = f"let the function's policy allow {action} on it"
+            fix = f"let the function's policy allow {request.action} on it"
             return Refusal(reason=Reason.POLICY, why=decision.reason, fix=fix)
         first = first or decision.reason
     return first
 
 
-def _needed(attempt: Attempt) -> Iterator[tuple[str, str]]:
-    """List the actions and resources that an attempt needs; a will needs to be publishable (D21)."""
+def _needed(config: GatewayConfig, attempt: Attempt) -> Iterator[Request]:
+    """List what an attempt asks for; a will needs to be publishable (D21)."""
+    host, _, _ = attempt.origin.peer.rpartition(":")
+    context = connection_context(
+        source_ip=host.strip("[]") or None, domain_name=attempt.origin.server_name, now=datetime.now(UTC)
+    )
     if attempt.connect is None:
-        yield from _publishing(attempt.topic or "", attempt.retain)
+        yield from _publishing(config.arn(f"topic/{attempt.topic or ''}"), attempt.retain, None, context)
         return
-    yield "iot:Connect", f"client/{attempt.client_id}"
     will = attempt.connect.will
-    if will is not None:
-        yield from _publishing(will.topic, will.retain)
+    will_topic = None if will is None else config.arn(f"topic/{will.topic}")
+    yield Request(
+        action="iot:Connect",
+        resource=config.arn(f"client/{attempt.client_id}"),
+        client_id=attempt.client_id,
+        context=connect_context(context, will=will_topic, persistent=_is_persistent(attempt.connect)),
+    )
+    if will is not None and will_topic is not None:
+        yield from _publishing(will_topic, will.retain, attempt.client_id, context)
 
 
-def _publishing(topic: str, retain: bool) -> Iterator[tuple[str, str]]:
-    yield "iot:Publish", f"topic/{topic}"
+def _publishing(resource: str, retain: bool, client_id: str | None, context: Context) -> Iterator[Request]:
+    yield Request(action="iot:Publish", resource=resource, client_id=client_id, context=context)
     if retain:
-        yield "iot:RetainPublish", f"topic/{topic}"
+        yield Request(action="iot:RetainPublish", resource=resource, client_id=client_id, context=context)
+
+
+def _is_persistent(connect: Connect) -> bool:
+    """Tell whether the session is to outlive its connection (E37)."""
+    if connect.version is MqttVersion.V5:
+        return bool(connect.properties.get(Property.SESSION_EXPIRY_INTERVAL, 0))
+    return not connect.clean_start
 
 
 def _obstacle(origin: Origin) -> Refusal | None:

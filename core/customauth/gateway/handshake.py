@@ -11,8 +11,10 @@ from customauth.mqtt import Connack, Connect, MqttVersion, Property
 MAX_PACKET_SIZE = 149_504
 """The largest packet that AWS takes, in bytes: 146 KiB (E2)."""
 
+MAX_SESSION_EXPIRY = 3600
+"""The longest that a session outlives its connection, in seconds (E2, E37)."""
+
 _MAX_CLIENT_ID_BYTES = 128  # E8
-_MAX_SESSION_EXPIRY = 3600  # E2, E37
 _LEAST_PACKET_SIZE = 512  # E11
 _ASSIGNED_PREFIX = "$GEN/"  # E6
 
@@ -87,16 +89,23 @@ def longest_silence(requested: int) -> float:
     return 1.5 * effective_keep_alive(requested)
 
 
-def accepting(connect: Connect, client_id: str) -> Connack:
+def session_expiry(connect: Connect) -> int:
+    """Return the seconds that the session outlives its connection (E2, E37)."""
+    if connect.version is not MqttVersion.V5:
+        return 0 if connect.clean_start else MAX_SESSION_EXPIRY
+    requested = connect.properties.get(Property.SESSION_EXPIRY_INTERVAL, 0)
+    return min(requested, MAX_SESSION_EXPIRY) if isinstance(requested, int) else 0
+
+
+def accepting(connect: Connect, client_id: str, session_present: bool) -> Connack:
     """Build the CONNACK of an accepted connection, every property explicit (E2, E3)."""
     if connect.version is not MqttVersion.V5:
-        return Connack(session_present=False, reason_code=0)
-    expiry = connect.properties.get(Property.SESSION_EXPIRY_INTERVAL, 0)
+        return Connack(session_present=session_present, reason_code=0)
     connack = Connack(
-        session_present=False,
+        session_present=session_present,
         reason_code=0,
         properties={
-            Property.SESSION_EXPIRY_INTERVAL: min(expiry, _MAX_SESSION_EXPIRY) if isinstance(expiry, int) else 0,
+            Property.SESSION_EXPIRY_INTERVAL: session_expiry(connect),
             Property.RECEIVE_MAXIMUM: 100,
             Property.MAXIMUM_QOS: 1,
             Property.RETAIN_AVAILABLE: 1,

@@ -13,10 +13,11 @@ from attrs import evolve
 
 from customauth.gateway.answer_cache import AnswerCache
 from customauth.gateway.attempt import Attempt, Trace
+from customauth.gateway.broker.limits import MAX_PAYLOAD
 from customauth.gateway.decision import Grant, Step
 from customauth.gateway.http_answers import BadRequest, HttpAnswer, accepted, forbidden, refused
 from customauth.gateway.http_head import host_of, read_head, signed_for_aws
-from customauth.gateway.http_publish import MAX_PAYLOAD, Publish, read_publish
+from customauth.gateway.http_publish import Publish, read_publish
 from customauth.gateway.office import Office
 from customauth.gateway.origin import HttpRequest, Origin
 from customauth.gateway.routing import Spoken, misrouted

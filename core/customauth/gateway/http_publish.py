@@ -5,26 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
+import time
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from attrs import field, frozen
 
+from customauth.gateway.broker.limits import MAX_CONTENT_TYPE, MAX_CORRELATION_DATA, MAX_USER_PROPERTIES
+from customauth.gateway.broker.messages import Message, message_expiry
+from customauth.gateway.broker.topics import topic_fault
 from customauth.gateway.http_answers import BadRequest
 from customauth.gateway.origin import HttpRequest
-
-MAX_PAYLOAD = 131_072
-"""The largest payload, in bytes (E21)."""
+from customauth.mqtt import Properties, Property
 
 _PREFIX = "/topics/"
-_MAX_TOPIC_BYTES = 256  # E22
-_MAX_SLASHES = 7  # E22
-# What comes before a topic for a rule does not count (E22).
-_RULE = re.compile(r"\A\$aws/rules/[^/]+/")
-_MAX_USER_PROPERTIES = 8192  # E47
-_MAX_CORRELATION_DATA = 8192  # E47
-_MAX_CONTENT_TYPE = 256  # E47
-_MAX_EXPIRY = 604_800  # E40
 _FLAGS = {"true": True, "false": False}
 
 
@@ -76,6 +69,28 @@ def read_publish(request: HttpRequest) -> Publish:
     )
 
 
+def http_message(publish: Publish, payload: bytes) -> Message:
+    """Return a publish as the message that subscribers get (A35)."""
+    found = {
+        Property.CONTENT_TYPE: publish.content_type,
+        Property.RESPONSE_TOPIC: publish.response_topic,
+        Property.CORRELATION_DATA: publish.correlation_data,
+    }
+    properties: Properties = {name: value for name, value in found.items() if value is not None}
+    if publish.utf8:
+        properties[Property.PAYLOAD_FORMAT_INDICATOR] = 1
+    if publish.user_properties:
+        properties[Property.USER_PROPERTY] = list(publish.user_properties)
+    return Message(
+        topic=publish.topic,
+        payload=payload,
+        qos=publish.qos,
+        retain=publish.retain,
+        properties=properties,
+        expires=None if publish.expiry is None else time.time() + publish.expiry,
+    )
+
+
 def _published_to(path: str) -> str:
     # A slash is the topic's own, raw or as %2F (A32).
     try:
@@ -87,13 +102,9 @@ def _published_to(path: str) -> str:
 
 def _topic(what: str, topic: str) -> str:
     _check_text(what, topic)
-    if not topic:
-        raise BadRequest(f"{what} is empty")
-    if "+" in topic or "#" in topic:
-        raise BadRequest(f"{what} holds + or #, and a wildcard cannot be published to (E32)")
-    counted = _RULE.sub("", topic)
-    if len(counted.encode()) > _MAX_TOPIC_BYTES or counted.count("/") > _MAX_SLASHES:
-        raise BadRequest(f"{what} has more than {_MAX_TOPIC_BYTES} bytes or {_MAX_SLASHES} slashes (E22)")
+    fault = topic_fault(topic)
+    if fault is not None:
+        raise BadRequest(f"{what}: {fault}")
     return topic
 
 
@@ -118,8 +129,8 @@ def _flag(name: str, text: str) -> bool:
 def _content_type(text: str | None) -> str | None:
     if text is not None:
         _check_text("contentType", text)
-        if len(text.encode()) > _MAX_CONTENT_TYPE:
-            raise BadRequest(f"contentType has more than {_MAX_CONTENT_TYPE} bytes (E47)")
+        if len(text.encode()) > MAX_CONTENT_TYPE:
+            raise BadRequest(f"contentType has more than {MAX_CONTENT_TYPE} bytes (E47)")
     return text
 
 
@@ -132,7 +143,7 @@ def _expiry(text: str | None) -> int | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise BadRequest("messageExpiry is a number of seconds (A35)")
-    return min(max(int(text), 1), _MAX_EXPIRY)  # E40
+    return message_expiry(int(text))
 
 
 def _user_properties(text: str | None) -> tuple[tuple[str, str], ...]:
@@ -148,8 +159,8 @@ def _user_properties(text: str | None) -> tuple[tuple[str, str], ...]:
     pairs = tuple(next(iter(item.items())) for item in found)
     for name, value in pairs:
         _check_text("a user property", name + value)
-    if sum(len((name + value).encode()) for name, value in pairs) > _MAX_USER_PROPERTIES:
-        raise BadRequest(f"the user properties have more than {_MAX_USER_PROPERTIES} bytes (E47)")
+    if sum(len((name + value).encode()) for name, value in pairs) > MAX_USER_PROPERTIES:
+        raise BadRequest(f"the user properties have more than {MAX_USER_PROPERTIES} bytes (E47)")
     return pairs
 
 
@@ -167,8 +178,8 @@ def _correlation(text: str | None) -> bytes | None:
     if text is None:
         return None
     data = _base64(text, "x-amz-mqtt5-correlation-data is base64 (A35)")
-    if len(data) > _MAX_CORRELATION_DATA:
-        raise BadRequest(f"the correlation data has more than {_MAX_CORRELATION_DATA} bytes (E47)")
+    if len(data) > MAX_CORRELATION_DATA:
+        raise BadRequest(f"the correlation data has more than {MAX_CORRELATION_DATA} bytes (E47)")
     return data
 
 

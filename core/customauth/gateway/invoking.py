@@ -111,7 +111,6 @@ async def test_invoke(config: GatewayConfig, runtimes: RuntimeFactory, request: 
     :raises ResourceNotFound: there is no such authorizer.
     :raises InvalidRequest: the function was not run (B26).
     :raises InvalidResponse: it failed, or its answer is invalid (B30).
-    :raises customauth.policy.UnsupportedPolicy: as :func:`customauth.authorizer.validate_answer`.
     :raises ValueError: nothing here can run the function.
     """
     return await invoke(config, runtimes, prepare(config, request))
@@ -179,7 +178,6 @@ async def invoke(config: GatewayConfig, runtimes: RuntimeFactory, prepared: Prep
     """Run the function, and judge its answer as AWS does (C20).
 
     :raises InvalidResponse: it failed, or its answer is invalid (B30).
-    :raises customauth.policy.UnsupportedPolicy: as :func:`customauth.authorizer.validate_answer`.
     :raises ValueError: nothing here can run the function.
     """
     authorizer = prepared.authorizer

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
+from customauth.gateway.attempt import Attempt
 from customauth.gateway.authenticate import Authenticator
+from customauth.gateway.broker.conversation import Broker
+from customauth.gateway.broker.permissions import Permissions
 from customauth.gateway.config import DomainConfiguration
-from customauth.gateway.decision import Decision
+from customauth.gateway.decision import Decision, Grant
 from customauth.gateway.records import Ending, Note, Record
 
 
@@ -19,12 +22,16 @@ class Office:
 
     :ivar record: told of everything that happens.
     :ivar domain: finds the domain configuration of a name, None where there is none.
+    :ivar broker: brings messages from publishers to subscribers.
+    :ivar arn: makes the ARN of a resource of the account.
     :ivar time_scale: how many times faster than the clock the seconds of authorizers and WebSockets pass.
     """
 
     authenticator: Authenticator
     record: Callable[[Record], None]
     domain: Callable[[str], DomainConfiguration | None]
+    broker: Broker
+    arn: Callable[[str], str]
     time_scale: float = 1.0
 
     def decided(self, decision: Decision) -> None:
@@ -35,6 +42,16 @@ class Office:
         """Record the end of an accepted connection."""
         self.record(ending)
 
-    def note(self, peer: str | None, text: str, *, status: int | None = None) -> None:
+    def note(self, peer: str | None, text: str, *, status: int | None = None, closed: bool = True) -> None:
         """Record what is neither."""
-        self.record(Note(time=datetime.now(UTC), peer=peer, text=text, status=status))
+        self.record(Note(time=datetime.now(UTC), peer=peer, text=text, status=status, closed=closed))
+
+    def permissions(self, grant: Grant, attempt: Attempt) -> Permissions:
+        """Return what a client may do by its grant."""
+        return Permissions(
+            grant.policies,
+            arn=self.arn,
+            client_id=attempt.client_id,
+            source_ip=attempt.origin.address,
+            domain_name=attempt.origin.server_name,
+        )

@@ -53,3 +53,8 @@ class Origin:
     certificate: ClientCertificate | None = None
     http: HttpRequest | None = None
     handshake: float = 0.0
+
+    @property
+    def address(self) -> str:
+        """The client's address without the port."""
+        return self.peer.rpartition(":")[0].strip("[]")

@@ -19,6 +19,7 @@ class DisconnectReason(enum.Enum):
     CLIENT_INITIATED = "CLIENT_INITIATED_DISCONNECT"
     CLIENT_ERROR = "CLIENT_ERROR"
     CONNECTION_LOST = "CONNECTION_LOST"
+    DUPLICATE_CLIENT_ID = "DUPLICATE_CLIENTID"
     KEEP_ALIVE_TIMEOUT = "MQTT_KEEP_ALIVE_TIMEOUT"
     SERVER_ERROR = "SERVER_ERROR"
     SERVER_INITIATED = "SERVER_INITIATED_DISCONNECT"
@@ -73,16 +74,20 @@ class Note:
 
     :ivar peer: the client's address and port, None where no client is meant.
     :ivar status: of the HTTP answer, where the connection was not closed but answered.
+    :ivar closed: whether the connection was closed.
     """
 
     time: datetime
     peer: str | None
     text: str
     status: int | None = None
+    closed: bool = True
 
     def line(self) -> str:
         """Return it as one line for a person."""
-        verb = "CLOSE" if self.status is None else f"HTTP {self.status} to"
+        verb = "CLOSE" if self.closed else "NOTE "
+        if self.status is not None:
+            verb = f"HTTP {self.status} to"
         return printable(self.text if self.peer is None else f"{verb} {self.peer}: {self.text}")
 
     def as_json(self) -> dict[str, Any]:
@@ -92,6 +97,7 @@ class Note:
             "time": self.time.isoformat(timespec="milliseconds"),
             "peer": self.peer,
             "status": self.status,
+            "closed": self.closed,
             "text": self.text,
         }
 

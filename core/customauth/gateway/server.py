@@ -19,12 +19,16 @@ from typing import Self
 from customauth._files import locked
 from customauth.gateway.authenticate import Authenticator
 from customauth.gateway.aws_log import metric
+from customauth.gateway.broker.conversation import Broker
+from customauth.gateway.broker.memory import MemoryRouter
+from customauth.gateway.broker.presence import Presence
+from customauth.gateway.broker.store import NoStore, SqliteStore
 from customauth.gateway.ca import server_identity
 from customauth.gateway.client_hello import ClientHello
 from customauth.gateway.config import ClientCertificate, ConfigError, DomainConfiguration, GatewayConfig
 from customauth.gateway.decision import Decision
 from customauth.gateway.front import Front
-from customauth.gateway.http_publish import Publish
+from customauth.gateway.http_publish import Publish, http_message
 from customauth.gateway.office import Office
 from customauth.gateway.origin import Origin
 from customauth.gateway.records import DisconnectReason, Ending, Record
@@ -47,6 +51,9 @@ _BACKLOG = 4096
 # Connections whose client is not accepted yet; with one more the oldest of them has to go.
 _MAX_STRANGERS = 8192
 
+# How often the sessions whose time is over are looked for, in seconds.
+_SWEEP_INTERVAL = 5.0
+
 _log = logging.getLogger("customauth.gateway")
 
 
@@ -64,6 +71,8 @@ class Gateway:
         disconnectAfterInSeconds, cached answers and a WebSocket's lifetime pass (C25-C32, A31).
     :param follow: the file that the configuration is from, to take its changes while running; a broken one is told in
         the log, and the last good one kept.
+    :param data_folder: where retained messages, persistent sessions and their messages are kept, so that they outlive
+        the gateway; without it they end with it.
     :param runtimes: makes the runtime of an authorizer's function.
     :param on_decision: called with every decision, beside the log line of logger ``customauth.gateway``.
     :param on_record: called with every record: decisions, ends of connections, notes.
@@ -84,6 +93,7 @@ class Gateway:
         further_ports: Mapping[int, int] = MappingProxyType({}),
         time_scale: float = 1.0,
         follow: Path | None = None,
+        data_folder: Path | None = None,
         runtimes: RuntimeFactory = bundled_runtime,
         on_decision: Callable[[Decision], None] | None = None,
         on_record: Callable[[Record], None] | None = None,
@@ -104,16 +114,20 @@ class Gateway:
         self.ports: dict[int, int] = {}
         self.ca_file: Path = folder / "ca.pem"
         self._contexts = self._make_contexts(config)
+        store = NoStore() if data_folder is None else SqliteStore(data_folder)
+        self._router = MemoryRouter(store, time_scale=time_scale)
         self._office = Office(
             authenticator=Authenticator(config, runtimes=runtimes, on_function_output=on_function_output),
             record=self._record,
             domain=self._domain,
+            broker=Broker(router=self._router, presence=Presence(self._router)),
+            arn=self._arn,
             time_scale=time_scale,
         )
         self._servers: list[asyncio.Server] = []
         self._connections: set[TlsConnection] = set()
         self._strangers: dict[TlsConnection, None] = {}
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._empty = asyncio.Event()
         self._metrics: Counter[tuple[str, str]] = Counter()
@@ -150,7 +164,8 @@ class Gateway:
             await self._listen(role, port)
         if self._follow is not None:
             watcher = ConfigWatcher(self._follow, self._config, changed=self.configure, refused=self._keep)
-            self._watching = asyncio.get_running_loop().create_task(watcher.run())
+            self._tasks.append(asyncio.get_running_loop().create_task(watcher.run()))
+        self._tasks.append(asyncio.get_running_loop().create_task(self._sweep()))
 
     def configure(self, config: GatewayConfig) -> None:
         """Serve another configuration from now on; the connections that are open stay.
@@ -178,11 +193,12 @@ class Gateway:
         self._closing = True
         async with contextlib.AsyncExitStack() as ending:
             # From the last to the first, each of them also when one fails: who is told of an end may raise.
+            ending.callback(self._router.close_all)
             ending.push_async_callback(self._office.authenticator.aclose)
             ending.push_async_callback(self._closed_all)
-            if self._watching is not None:
-                self._watching.cancel()
-                await asyncio.gather(self._watching, return_exceptions=True)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             for server in self._servers:
                 server.close()
             for connection in self._connections:
@@ -299,7 +315,17 @@ class Gateway:
         return next(found, None)
 
     def _publish(self, publish: Publish, payload: bytes) -> None:
-        _log.debug("published %d bytes to a topic with QoS %d; no router takes them yet", len(payload), publish.qos)
+        self._router.publish(http_message(publish, payload))
+        self._router.commit()
+
+    def _arn(self, resource: str) -> str:
+        return self._config.arn(resource)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_INTERVAL)
+            self._router.expire()
+            self._router.commit()
 
     def _handshake_failed(self, peer: str, failure: ssl.SSLError) -> None:
         self._office.note(peer, failure_line(failure, self.ca_file, self._config.names[0]))

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from customauth.gateway import handshake
 from customauth.gateway.attempt import Attempt, Trace
+from customauth.gateway.broker.conversation import Conversation, Farewell, will_message
+from customauth.gateway.broker.messages import Message
 from customauth.gateway.decision import Grant, Reason, Refusal, Step
 from customauth.gateway.lease import Lease
 from customauth.gateway.office import Office
@@ -27,8 +29,8 @@ from customauth.mqtt import (
     MalformedPacket,
     MqttVersion,
     Packet,
-    Pingreq,
-    Pingresp,
+    Properties,
+    Property,
     UnsupportedProtocolLevel,
     decode,
     encode,
@@ -41,9 +43,16 @@ _MAX_PIPELINED = 100
 _MAX_PIPELINED_BYTES = 262_144
 _UNACCEPTABLE_VERSION_311 = 1
 
+_DISCONNECT_WITH_WILL = 0x04
+_PROTOCOL_ERROR = 0x82
 _NOT_AUTHORIZED = 0x87
 _SHUTTING_DOWN = 0x8B
+_KEEP_ALIVE_TIMEOUT = 0x8D
+_TAKEN_OVER = 0x8E
+_QUOTA_EXCEEDED = 0x97
 _ADMINISTRATIVE_ACTION = 0x98
+# What AWS says of a packet that is none (E34); of one that is too large it says that a quota is exceeded (E21).
+_SENT_CODES = (0x81, 0x82, 0x8F, 0x90, 0x93, 0x94)
 
 _log = logging.getLogger("customauth.gateway")
 
@@ -86,8 +95,10 @@ class MqttSession:
         "_answers",
         "_attempt",
         "_connect",
+        "_conversation",
         "_deciding",
         "_early",
+        "_flushing",
         "_grant",
         "_last_packet",
         "_lease",
@@ -100,6 +111,8 @@ class MqttSession:
         "_spoken",
         "_timer",
         "_waiting",
+        "_will",
+        "_working",
     )
 
     def __init__(
@@ -116,6 +129,10 @@ class MqttSession:
         self._attempt: Attempt | None = None
         self._grant: Grant | None = None
         self._lease: Lease | None = None
+        self._conversation: Conversation | None = None
+        self._will: Message | None = None
+        self._working = False
+        self._flushing = False
         self._waiting: deque[Frame] = deque()
         self._answers = bytearray()
         self._deciding: asyncio.Task[None] | None = None
@@ -141,12 +158,32 @@ class MqttSession:
                 self._drop("too much was sent before the CONNACK")
 
     def paused(self) -> None:
-        """A client that does not read its answers gets no more questions in."""
+        """A client that does not read what it gets gets nothing more, and no more questions in."""
         self._link.pause_reading()
+        if self._conversation is not None:
+            self._conversation.pause()
 
     def resumed(self) -> None:
         """The client reads again."""
         self._link.resume_reading()
+        if self._conversation is not None:
+            self._conversation.resume()
+
+    def send(self, data: bytes) -> None:
+        """Send packets, with all others that this turn of the loop brings."""
+        self._answers += data
+        if not self._working and not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def cut_off(self, farewell: Farewell) -> None:
+        """End the connection for what the client did."""
+        reason = DisconnectReason.AUTH_ERROR if farewell.forbidden else DisconnectReason.CLIENT_ERROR
+        self._end(reason, farewell.why, farewell.code, farewell.text)
+
+    def taken_over(self) -> None:
+        """End the connection because the same client id has connected anew (E15)."""
+        self._end(DisconnectReason.DUPLICATE_CLIENT_ID, "the same client id connected anew", _TAKEN_OVER)
 
     def lost(self) -> None:
         """The connection is gone, without a word unless an end was recorded before."""
@@ -154,6 +191,7 @@ class MqttSession:
 
     def left(self) -> None:
         """The client said goodbye by what carries the packets: a WebSocket's Close counts as its own wish (C38)."""
+        self._will = None
         self._gone(DisconnectReason.CLIENT_INITIATED)
 
     def broken(self, why: str) -> None:
@@ -180,6 +218,7 @@ class MqttSession:
 
     def _work(self) -> None:
         """Take the packets that have arrived, up to one that must be decided over first."""
+        self._working = True
         while self._waiting and (self._deciding is None or self._grant is not None) and not self._link.closing:
             frame = self._waiting.popleft()
             self._last_packet = self._loop.time()
@@ -190,6 +229,7 @@ class MqttSession:
                     self._open(frame)
             except MalformedPacket as error:
                 self._broken(error)
+        self._working = False
         self._flush()
 
     def _open(self, frame: Frame) -> None:
@@ -231,6 +271,10 @@ class MqttSession:
             outcome = await self._office.authenticator.decide(attempt, trace)
             self._deciding = None
             self._office.decided(trace.decision(attempt, outcome))
+            if isinstance(outcome, Refusal) and outcome.reason is Reason.POLICY and attempt.step is Step.CONNECT:
+                self._office.broker.presence.connect_failed(
+                    attempt.client_id or "", principal_id=outcome.principal_id or ""
+                )
             if attempt.step is Step.REFRESH:
                 self._renew(outcome)
             elif isinstance(outcome, Grant):
@@ -251,7 +295,23 @@ class MqttSession:
         self._lease = Lease(
             grant, time_scale=self._office.time_scale, refresh=self._ask_again, expire=self._disconnect_after
         )
-        self._send(handshake.accepting(connect, attempt.client_id or ""), connect.version)
+        client_id = attempt.client_id or ""
+        self._will = will_message(connect, client_id)
+        self._conversation = Conversation(
+            self,
+            self._office.broker,
+            connect=connect,
+            client_id=client_id,
+            principal_id=grant.principal_id,
+            expiry=handshake.session_expiry(connect),
+            permissions=self._office.permissions(grant, attempt),
+            note=lambda text: self._office.note(self._origin.peer, text, closed=False),
+        )
+        self._conversation.begin(
+            clean_start=connect.clean_start,
+            address=self._origin.address,
+            accept=lambda present: self._send(handshake.accepting(connect, client_id, present), connect.version),
+        )
         self._longest_silence = handshake.longest_silence(connect.keep_alive)
         self._last_packet = self._loop.time()
         self._watch_keep_alive()
@@ -279,6 +339,8 @@ class MqttSession:
         elif self._lease is not None:
             self._grant = outcome
             self._lease.renew(outcome)
+            if self._conversation is not None and self._attempt is not None:
+                self._conversation.renew(self._office.permissions(outcome, self._attempt))
 
     def _disconnect_after(self) -> None:
         # C28, I6
@@ -286,44 +348,60 @@ class MqttSession:
 
     def _serve(self, frame: Frame) -> None:
         packet = decode(frame, self._connect.version if self._connect else None)
-        match packet:
-            case Pingreq():
-                self._send(Pingresp(), MqttVersion.V311)
-            case Disconnect():
-                self._end(DisconnectReason.CLIENT_INITIATED, "", None)
-            case _:
-                self._drop(f"{frame.type.name} is not served on an open connection")
+        if isinstance(packet, Disconnect):
+            self._leave(packet)
+        elif self._conversation is not None:
+            self._conversation.take(packet)
+
+    def _leave(self, packet: Disconnect) -> None:
+        """Let the client go as it wishes: with another session expiry (E39), and without its will (E42)."""
+        expiry = packet.properties.get(Property.SESSION_EXPIRY_INTERVAL)
+        if isinstance(expiry, int) and self._conversation is not None:
+            fault = self._conversation.shorten(expiry, limit=handshake.MAX_SESSION_EXPIRY)
+            if fault is not None:
+                self._end(DisconnectReason.CLIENT_ERROR, fault, _PROTOCOL_ERROR)
+                return
+        if packet.reason_code != _DISCONNECT_WITH_WILL:
+            self._will = None
+        self._end(DisconnectReason.CLIENT_INITIATED, "", None)
 
     def _send(self, packet: Packet, version: MqttVersion) -> None:
         self._answers += encode(packet, version)
 
     def _flush(self) -> None:
         """Write all answers to one chunk at once: a TLS record has its price."""
-        if self._answers:
-            self._link.write(bytes(self._answers))
-            self._answers.clear()
+        self._flushing = False
+        if not self._answers:
+            return
+        if self._conversation is not None:
+            self._conversation.commit()
+        self._link.write(bytes(self._answers))
+        self._answers.clear()
 
     def _broken(self, error: MalformedFrame | MalformedPacket) -> None:
-        self._drop(f"malformed packet: {error}")
+        code = error.reason_code if error.reason_code in _SENT_CODES else _QUOTA_EXCEEDED
+        self._drop(f"malformed packet: {error}", code)
 
-    def _drop(self, why: str) -> None:
+    def _drop(self, why: str, code: int | None = None) -> None:
         if self._link.closing:
             # What came behind a DISCONNECT or a refused CONNECT interests nobody.
             return
         if self._grant is None:
             self._office.note(self._origin.peer, why)
-        self._end(DisconnectReason.CLIENT_ERROR, why, None)
+        self._end(DisconnectReason.CLIENT_ERROR, why, code)
 
-    def _end(self, reason: DisconnectReason, why: str, code: int | None) -> None:
+    def _end(self, reason: DisconnectReason, why: str, code: int | None, text: str | None = None) -> None:
         """Close the connection from this side.
 
         :param code: of the DISCONNECT that an MQTT 5 client gets, None for none.
+        :param text: its reason string.
         """
         if self._link.closing:
             return
         version = self._connect.version if self._connect is not None else None
         if code is not None and version is MqttVersion.V5 and self._grant is not None:
-            self._send(Disconnect(reason_code=code), MqttVersion.V5)
+            properties: Properties = {} if text is None else {Property.REASON_STRING: text}
+            self._send(Disconnect(reason_code=code, properties=properties), MqttVersion.V5)
         self._close(version)
         # Last, as everywhere here: whoever is told may fail, and the connection has to be closed then too.
         self._ended(reason, why)
@@ -342,6 +420,9 @@ class MqttSession:
         if self._grant is None or self._attempt is None:
             return
         grant, self._grant = self._grant, None
+        by_client = reason is DisconnectReason.CLIENT_INITIATED
+        if self._conversation is not None:
+            self._conversation.end(reason=reason.value, by_client=by_client, will=self._will)
         self._office.ended(
             Ending(
                 time=datetime.now(UTC),
@@ -365,11 +446,8 @@ class MqttSession:
         """Close a client that has been silent for 1.5 times its keep alive (E10)."""
         left = self._last_packet + self._longest_silence - self._loop.time()
         if left <= 0:
-            self._stop()
-            self._link.abort()
-            self._ended(
-                DisconnectReason.KEEP_ALIVE_TIMEOUT, f"silent for {self._longest_silence:g} s, 1.5 times its keep alive"
-            )
+            silence = f"silent for {self._longest_silence:g} s, 1.5 times its keep alive"
+            self._end(DisconnectReason.KEEP_ALIVE_TIMEOUT, silence, _KEEP_ALIVE_TIMEOUT)
             return
         self._timer = self._loop.call_later(left, self._watch_keep_alive)
 

@@ -3,6 +3,8 @@
 Feed what arrives to a :class:`FrameReader`, :func:`decode` each frame, and :func:`encode` what is to be sent.
 """
 
+from .acknowledgement import Puback, Pubcomp, Pubrec, Pubrel
+from .auth import Auth
 from .codec import Packet, decode, encode
 from .connack import Connack
 from .connect import Connect, Will
@@ -11,8 +13,12 @@ from .framing import Frame, FrameReader, MalformedFrame
 from .ping import Pingreq, Pingresp
 from .properties import Properties, Property, PropertyValue
 from .protocol import MalformedPacket, MqttVersion, PacketType, UnsupportedProtocolLevel
+from .publish import Publish, PublishEncoder
+from .subscribe import Suback, Subscribe, Subscription
+from .unsubscribe import Unsuback, Unsubscribe
 
 __all__ = [
+    "Auth",
     "Connack",
     "Connect",
     "Disconnect",
@@ -28,6 +34,17 @@ __all__ = [
     "Properties",
     "Property",
     "PropertyValue",
+    "Puback",
+    "Pubcomp",
+    "Publish",
+    "PublishEncoder",
+    "Pubrec",
+    "Pubrel",
+    "Suback",
+    "Subscribe",
+    "Subscription",
+    "Unsuback",
+    "Unsubscribe",
     "UnsupportedProtocolLevel",
     "Will",
     "decode",

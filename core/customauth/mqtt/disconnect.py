@@ -7,7 +7,8 @@ from attrs import field, frozen
 from .framing import Frame, encode_frame
 from .properties import Properties, PropertyHolder, decode_properties, encode_properties, shown
 from .protocol import MqttVersion, PacketType
-from .wire import Reader, encode_uint
+from .reason_codes import encode_reason_code, take_reason_code
+from .wire import Reader
 
 
 @frozen(kw_only=True)
@@ -26,14 +27,15 @@ class Disconnect:
     def from_frame(cls, frame: Frame, version: MqttVersion) -> "Disconnect":
         """Decode the packet; MQTT 5 may leave out the properties, and with them a reason code of 0 (3.14.2).
 
-        :raises MalformedPacket: when it is not a DISCONNECT of ``version``.
+        :raises MalformedPacket: 0x82 for a reason code that the packet does not have, 0x81 or 0x82 for everything
+            else.
         """
         reader = Reader(frame.body, "DISCONNECT")
         if version is MqttVersion.V311 or not frame.body:
             reader.finish()
             return cls()
         packet = cls(
-            reason_code=reader.uint8("the reason code"),
+            reason_code=take_reason_code(reader, cls.type),
             properties=decode_properties(reader, PropertyHolder.DISCONNECT, version) if reader.remaining else {},
         )
         reader.finish()
@@ -44,9 +46,9 @@ class Disconnect:
 
         :raises ValueError: when the wire of ``version`` cannot carry a field.
         """
-        if version is MqttVersion.V311 and self.reason_code:
-            raise ValueError("a DISCONNECT of MQTT 3.1.1 has no reason code")
-        body = encode_uint(self.reason_code, 1, "the reason code") if self.reason_code or self.properties else b""
+        body = b""
+        if self.reason_code or self.properties:
+            body = encode_reason_code(self.reason_code, self.type, version)
         if self.properties:
             body += encode_properties(self.properties, PropertyHolder.DISCONNECT, version)
         return encode_frame(self.type, body)

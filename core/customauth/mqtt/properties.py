@@ -6,8 +6,8 @@ from typing import Any, Final, TypeAlias
 
 from attrs import Factory, frozen
 
-from .protocol import PROTOCOL_ERROR, MqttVersion
-from .wire import MAX_VARINT, Reader, encode_binary, encode_text, encode_uint, encode_varint
+from .protocol import PROTOCOL_ERROR, TOPIC_ALIAS_INVALID, MqttVersion
+from .wire import MAX_VARINT, Reader, encode_binary, encode_text, encode_topic_name, encode_uint, encode_varint
 
 
 class Property(enum.IntEnum):
@@ -61,8 +61,11 @@ class PropertyHolder(enum.IntEnum):
     AUTH = 15
 
 
-PropertyValue: TypeAlias = int | str | bytes | list[tuple[str, str]]
-"""An integer, text or bytes, by the property's type on the wire; a list of (name, value) for user properties."""
+PropertyValue: TypeAlias = int | str | bytes | list[int] | list[tuple[str, str]]
+"""An integer, text or bytes, by the property's type on the wire; a list of (name, value) for user properties.
+
+The subscription identifiers of a PUBLISH, of which there may be several, are a list too (3.3.2.3.8).
+"""
 
 Properties: TypeAlias = dict[Property, PropertyValue]
 """The properties of a packet or a will; all its user properties are one entry, in their order."""
@@ -72,7 +75,8 @@ def decode_properties(reader: Reader, holder: PropertyHolder, version: MqttVersi
     """Take the property length and the properties of ``holder``; there are none before MQTT 5.
 
     :raises MalformedPacket: 0x81 for an identifier that is unknown or not allowed in ``holder`` and for a value
-        that is not of its type (2.2.2.2), 0x82 for a property that is there twice and for a value out of its range.
+        that is not of its type (2.2.2.2), 0x82 for a property that is there twice and for a value out of its range,
+        0x90 for a response topic with a wildcard, 0x94 for topic alias 0.
     """
     if version is not MqttVersion.V5:
         return {}
@@ -89,8 +93,8 @@ def decode_properties(reader: Reader, holder: PropertyHolder, version: MqttVersi
             raise section.malformed(f"{row.what} is not allowed in {holder.name}")
         value = row.wire.take(section, row.what)
         if row.values is not None and value not in row.values:
-            raise section.malformed(f"{row.what} is out of range", PROTOCOL_ERROR)
-        if row.repeats:
+            raise section.malformed(f"{row.what} is out of range", row.out_of_range)
+        if holder in row.repeats:
             properties.setdefault(row.property, []).append(value)
         elif row.property in properties:
             raise section.malformed(f"{row.what} is there twice", PROTOCOL_ERROR)
@@ -121,8 +125,9 @@ def shown(properties: Properties) -> str:
 def _encode_property(row: "_Row", value: PropertyValue, holder: PropertyHolder) -> bytes:
     if holder not in row.holders:
         raise ValueError(f"{row.what} is not allowed in {holder.name}")
-    if row.repeats is not isinstance(value, list):
-        raise ValueError(f"{row.what} must be {'a list' if row.repeats else 'one value'}")
+    repeats = holder in row.repeats
+    if repeats is not isinstance(value, list):
+        raise ValueError(f"{row.what} must be {'a list' if repeats else 'one value'}")
     encoded = bytearray()
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, row.wire.python):
@@ -158,6 +163,7 @@ _UINT32: Final = _WireType(int, Reader.uint32, lambda value, what: encode_uint(v
 _VARINT: Final = _WireType(int, Reader.varint, encode_varint)
 _BINARY: Final = _WireType(bytes, Reader.binary, encode_binary)
 _TEXT: Final = _WireType(str, Reader.text, encode_text)
+_TOPIC_NAME: Final = _WireType(str, Reader.topic_name, encode_topic_name)
 _TEXT_PAIR: Final = _WireType(tuple, _take_pair, _encode_pair)
 
 
@@ -168,12 +174,16 @@ class _Row:
     holders: Collection[PropertyHolder]
     # The integers that the specification allows, where these are fewer than the wire type carries.
     values: range | None = None
-    repeats: bool = False
+    # The reason code of any other.
+    out_of_range: int = PROTOCOL_ERROR
+    # Where it may stand more than once, so that its value is a list.
+    repeats: Collection[PropertyHolder] = ()
     what: str = Factory(lambda self: f"the property {self.property.name}", takes_self=True)
 
 
 _P: Final = Property
 _H: Final = PropertyHolder
+_EVERYWHERE: Final = tuple(_H)
 _PUBLISHED: Final = (_H.PUBLISH, _H.WILL)
 _CONNECTING: Final = (_H.CONNECT, _H.CONNACK)
 _AUTHENTICATING: Final = (_H.CONNECT, _H.CONNACK, _H.AUTH)
@@ -186,9 +196,15 @@ _TABLE: Final = (
     _Row(_P.PAYLOAD_FORMAT_INDICATOR, _UINT8, _PUBLISHED, _NO_OR_YES),
     _Row(_P.MESSAGE_EXPIRY_INTERVAL, _UINT32, _PUBLISHED),
     _Row(_P.CONTENT_TYPE, _TEXT, _PUBLISHED),
-    _Row(_P.RESPONSE_TOPIC, _TEXT, _PUBLISHED),
+    _Row(_P.RESPONSE_TOPIC, _TOPIC_NAME, _PUBLISHED),
     _Row(_P.CORRELATION_DATA, _BINARY, _PUBLISHED),
-    _Row(_P.SUBSCRIPTION_IDENTIFIER, _VARINT, (_H.PUBLISH, _H.SUBSCRIBE), range(1, MAX_VARINT + 1)),
+    _Row(
+        _P.SUBSCRIPTION_IDENTIFIER,
+        _VARINT,
+        (_H.PUBLISH, _H.SUBSCRIBE),
+        range(1, MAX_VARINT + 1),
+        repeats=(_H.PUBLISH,),
+    ),
     _Row(_P.SESSION_EXPIRY_INTERVAL, _UINT32, (*_CONNECTING, _H.DISCONNECT)),
     _Row(_P.ASSIGNED_CLIENT_IDENTIFIER, _TEXT, (_H.CONNACK,)),
     _Row(_P.SERVER_KEEP_ALIVE, _UINT16, (_H.CONNACK,)),
@@ -202,10 +218,10 @@ _TABLE: Final = (
     _Row(_P.REASON_STRING, _TEXT, _EXPLAINED),
     _Row(_P.RECEIVE_MAXIMUM, _UINT16, _CONNECTING, _NONZERO_UINT16),
     _Row(_P.TOPIC_ALIAS_MAXIMUM, _UINT16, _CONNECTING),
-    _Row(_P.TOPIC_ALIAS, _UINT16, (_H.PUBLISH,), _NONZERO_UINT16),
+    _Row(_P.TOPIC_ALIAS, _UINT16, (_H.PUBLISH,), _NONZERO_UINT16, TOPIC_ALIAS_INVALID),
     _Row(_P.MAXIMUM_QOS, _UINT8, (_H.CONNACK,), _NO_OR_YES),
     _Row(_P.RETAIN_AVAILABLE, _UINT8, (_H.CONNACK,), _NO_OR_YES),
-    _Row(_P.USER_PROPERTY, _TEXT_PAIR, tuple(_H), repeats=True),
+    _Row(_P.USER_PROPERTY, _TEXT_PAIR, _EVERYWHERE, repeats=_EVERYWHERE),
     _Row(_P.MAXIMUM_PACKET_SIZE, _UINT32, _CONNECTING, range(1, 1 << 32)),
     _Row(_P.WILDCARD_SUBSCRIPTION_AVAILABLE, _UINT8, (_H.CONNACK,), _NO_OR_YES),
     _Row(_P.SUBSCRIPTION_IDENTIFIER_AVAILABLE, _UINT8, (_H.CONNACK,), _NO_OR_YES),

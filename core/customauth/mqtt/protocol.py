@@ -7,6 +7,8 @@ from typing import Final
 MALFORMED_PACKET: Final = 0x81
 PROTOCOL_ERROR: Final = 0x82
 UNSUPPORTED_PROTOCOL_VERSION: Final = 0x84
+TOPIC_NAME_INVALID: Final = 0x90
+TOPIC_ALIAS_INVALID: Final = 0x94
 PACKET_TOO_LARGE: Final = 0x95
 
 
@@ -47,7 +49,7 @@ class MalformedPacket(Exception):
 
     The message says what is wrong and where; it never holds the value of a field. ``reason_code`` is the MQTT 5
     reason code that the specification names for the fault: 0x81 malformed packet, 0x82 protocol error,
-    0x84 unsupported protocol version, 0x95 packet too large.
+    0x84 unsupported protocol version, 0x90 topic name invalid, 0x94 topic alias invalid, 0x95 packet too large.
     """
 
     def __init__(self, reason_code: int, message: str) -> None:

@@ -5,24 +5,27 @@
 
 from typing import Final
 
-from .protocol import MALFORMED_PACKET, MalformedPacket
+from .protocol import MALFORMED_PACKET, PROTOCOL_ERROR, TOPIC_NAME_INVALID, MalformedPacket
 
 MAX_VARINT: Final = 268_435_455
-_MAX_LENGTH: Final = 65_535
+_MAX_UINT16: Final = 65_535
 
 
 class Reader:
     """Takes the fields of a packet's body one after the other.
 
     Each method that takes a field raises :class:`MalformedPacket` when the field is cut short or ill-formed.
+
+    :param packet: its name in error messages.
+    :param at: where in ``data`` the first field begins.
     """
 
     __slots__ = ("_at", "_data", "_end", "_packet")
 
-    def __init__(self, data: bytes, packet: str) -> None:
+    def __init__(self, data: bytes, packet: str, at: int = 0) -> None:
         self._data = data
         self._packet = packet
-        self._at = 0
+        self._at = at
         self._end = len(data)
 
     @property
@@ -36,7 +39,11 @@ class Reader:
 
     def uint16(self, what: str) -> int:
         """Take a two byte integer."""
-        return int.from_bytes(self._take(2, what))
+        data, at = self._data, self._at
+        if at + 2 > self._end:
+            raise self.malformed(f"{what} is cut short")
+        self._at = at + 2
+        return data[at] << 8 | data[at + 1]
 
     def uint32(self, what: str) -> int:
         """Take a four byte integer."""
@@ -55,7 +62,13 @@ class Reader:
 
     def binary(self, what: str) -> bytes:
         """Take binary data: a two byte length and as many bytes."""
-        return self._take(self.uint16(f"the length of {what}"), what)
+        data, start = self._data, self._at + 2
+        if start <= self._end:
+            end = start + (data[start - 2] << 8 | data[start - 1])
+            if end <= self._end:
+                self._at = end
+                return data[start:end]
+        raise self.malformed(f"{what} is cut short")
 
     def text(self, what: str) -> str:
         """Take a UTF-8 encoded string; surrogates and U+0000 are malformed (MQTT-1.5.4-1, MQTT-1.5.4-2)."""
@@ -66,6 +79,32 @@ class Reader:
         if "\0" in text:
             raise self.malformed(f"{what} contains U+0000")
         return text
+
+    def topic_name(self, what: str) -> str:
+        """Take a topic name, which may be empty: text without a wildcard (MQTT-3.3.2-2, MQTT-3.3.2-14)."""
+        name = self.text(what)
+        if "+" in name or "#" in name:
+            raise self.malformed(f"{what} contains a wildcard", TOPIC_NAME_INVALID)
+        return name
+
+    def topic_filter(self) -> str:
+        """Take a topic filter, which is not empty (MQTT-4.7.3-1); whether it is valid is not decided here."""
+        topic_filter = self.text("a topic filter")
+        if not topic_filter:
+            raise self.malformed("a topic filter is empty", PROTOCOL_ERROR)
+        return topic_filter
+
+    def packet_id(self) -> int:
+        """Take a packet identifier, which is never 0 (MQTT-2.2.1-3, MQTT-2.2.1-4)."""
+        packet_id = self.uint16("the packet identifier")
+        if not packet_id:
+            raise self.malformed("the packet identifier is 0", PROTOCOL_ERROR)
+        return packet_id
+
+    def rest(self) -> bytes:
+        """Take all that is left."""
+        at, self._at = self._at, self._end
+        return self._data[at : self._end]
 
     def section(self, size: int, what: str) -> "Reader":
         """Take ``size`` bytes as a reader of their own."""
@@ -102,6 +141,8 @@ def decode_varint(data: bytes, at: int, end: int) -> tuple[int, int] | None:
     There is no last byte when ``data`` ends (at ``end``) before it, or when all of the four bytes that are allowed
     say that another follows.
     """
+    if at < end and data[at] < 0x80:
+        return data[at], at + 1
     value = shift = 0
     for byte in data[at : min(at + 4, end)]:
         at += 1
@@ -122,6 +163,16 @@ def encode_uint(value: int, size: int, what: str) -> bytes:
     return value.to_bytes(size)
 
 
+def encode_packet_id(value: int) -> bytes:
+    """Encode a packet identifier.
+
+    :raises ValueError: when it is not 1 to 65,535.
+    """
+    if not 0 < value <= _MAX_UINT16:
+        raise ValueError("the packet identifier must be 1 to 65535")
+    return value.to_bytes(2)
+
+
 def encode_varint(value: int, what: str) -> bytes:
     """Encode a variable byte integer.
 
@@ -129,6 +180,8 @@ def encode_varint(value: int, what: str) -> bytes:
     """
     if not 0 <= value <= MAX_VARINT:
         raise ValueError(f"{what} must be 0 to {MAX_VARINT}")
+    if value < 0x80:
+        return bytes((value,))
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
@@ -142,8 +195,8 @@ def encode_binary(value: bytes, what: str) -> bytes:
 
     :raises ValueError: when it is longer than 65,535 bytes.
     """
-    if len(value) > _MAX_LENGTH:
-        raise ValueError(f"{what} is longer than {_MAX_LENGTH} bytes")
+    if len(value) > _MAX_UINT16:
+        raise ValueError(f"{what} is longer than {_MAX_UINT16} bytes")
     return len(value).to_bytes(2) + value
 
 
@@ -159,6 +212,26 @@ def encode_text(value: str, what: str) -> bytes:
     if _utf8(raw) is None:
         raise ValueError(f"{what} contains a surrogate")
     return encode_binary(raw, what)
+
+
+def encode_topic_name(value: str, what: str) -> bytes:
+    """Encode a topic name.
+
+    :raises ValueError: when it holds a wildcard, U+0000 or a surrogate, or is longer than 65,535 bytes.
+    """
+    if "+" in value or "#" in value:
+        raise ValueError(f"{what} contains a wildcard")
+    return encode_text(value, what)
+
+
+def encode_topic_filter(value: str) -> bytes:
+    """Encode a topic filter.
+
+    :raises ValueError: when it is empty, holds U+0000 or a surrogate, or is longer than 65,535 bytes.
+    """
+    if not value:
+        raise ValueError("a topic filter is empty")
+    return encode_text(value, "a topic filter")
 
 
 def _utf8(raw: bytes) -> str | None:

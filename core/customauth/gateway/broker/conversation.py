@@ -1,0 +1,404 @@
+"""What an accepted client says, and what it is told: publish, subscribe and their answers (D22, E14-E47)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from attrs import frozen
+
+from customauth.gateway.broker.contract import Delivery, Router, Subscription
+from customauth.gateway.broker.limits import (
+    MAX_ALIASES,
+    MAX_CONTENT_TYPE,
+    MAX_CORRELATION_DATA,
+    MAX_FILTERS,
+    MAX_PAYLOAD,
+    MAX_SUBSCRIPTIONS,
+    MAX_USER_PROPERTIES,
+)
+from customauth.gateway.broker.messages import FORWARDED, Message, message_expiry
+from customauth.gateway.broker.outbox import Outbox
+from customauth.gateway.broker.permissions import Permissions
+from customauth.gateway.broker.presence import Presence
+from customauth.gateway.broker.topics import filter_fault, topic_fault
+from customauth.mqtt import (
+    Connect,
+    MqttVersion,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Properties,
+    Property,
+    Puback,
+    Publish,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+    encode,
+)
+
+_UNSPECIFIED_311 = 0x80
+_PROTOCOL_ERROR = 0x82
+_NOT_AUTHORIZED = 0x87
+_FILTER_INVALID = 0x8F
+_TOPIC_INVALID = 0x90
+_ALIAS_INVALID = 0x94
+_QUOTA_EXCEEDED = 0x97
+_QOS_NOT_SUPPORTED = 0x9B
+_SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED = 0xA1
+
+_NOT_AUTHORIZED_TEXT = "Client is not authenticated/authorized to send the message"
+
+
+@frozen(kw_only=True)
+class Farewell:
+    """Why a client is cut off.
+
+    :ivar code: of the DISCONNECT that an MQTT 5 client gets; one of MQTT 3.1.1 gets none (D22).
+    :ivar why: for the gateway's own log.
+    :ivar text: the reason string, where AWS sends one (E16).
+    """
+
+    code: int
+    why: str
+    text: str | None = None
+    forbidden: bool = False
+
+
+class Client(Protocol):
+    """The connection, as far as the conversation needs it."""
+
+    def send(self, data: bytes) -> None:
+        """Send packets, with all others that this turn brings."""
+
+    def cut_off(self, farewell: Farewell) -> None:
+        """End the connection."""
+
+    def taken_over(self) -> None:
+        """End it because the same client id has connected anew."""
+
+
+@frozen(kw_only=True)
+class Broker:
+    """The gateway's router, and AWS's own messages through it."""
+
+    router: Router
+    presence: Presence
+
+
+class Conversation:
+    """One accepted client's messages.
+
+    :param expiry: seconds that the session outlives the connection.
+    """
+
+    __slots__ = (
+        "_aliases",
+        "_broker",
+        "_client",
+        "_client_id",
+        "_expiry",
+        "_note",
+        "_outbox",
+        "_permissions",
+        "_principal_id",
+        "_session",
+        "_version",
+    )
+
+    def __init__(
+        self,
+        client: Client,
+        broker: Broker,
+        *,
+        connect: Connect,
+        client_id: str,
+        principal_id: str,
+        expiry: int,
+        permissions: Permissions,
+        note: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._broker = broker
+        self._client_id = client_id
+        self._principal_id = principal_id
+        self._version = connect.version
+        self._expiry = expiry
+        self._permissions = permissions
+        self._note = note
+        self._aliases: dict[int, str] = {}
+        self._session = ""
+        properties = connect.properties
+        self._outbox = Outbox(
+            version=connect.version,
+            receive_maximum=_number(properties, Property.RECEIVE_MAXIMUM, 0xFFFF),
+            max_packet=_number(properties, Property.MAXIMUM_PACKET_SIZE, 1 << 28),
+            aliases=_number(properties, Property.TOPIC_ALIAS_MAXIMUM, 0),
+            send=client.send,
+            settle=self._settle,
+        )
+
+    def begin(self, *, clean_start: bool, address: str, accept: Callable[[bool], None]) -> None:
+        """Take the client's session, new or kept.
+
+        :param accept: sends the CONNACK; it is told whether a session was there.
+        """
+        opened = self._broker.router.open(
+            self._client_id, self, version=self._version, clean_start=clean_start, expiry=self._expiry
+        )
+        accept(opened.session_present)
+        self._session = self._broker.presence.connected(
+            self._client_id, principal_id=self._principal_id, address=address
+        )
+        for delivery in opened.waiting:
+            self.deliver(delivery)
+
+    def renew(self, permissions: Permissions) -> None:
+        """Decide by other permissions from now on (C30)."""
+        self._permissions = permissions
+
+    def take(self, packet: Packet) -> None:
+        """Take a packet of the client's."""
+        match packet:
+            case Publish():
+                self._publish(packet)
+            case Puback():
+                self._outbox.acknowledge(packet.packet_id)
+            case Subscribe():
+                self._subscribe(packet)
+            case Unsubscribe():
+                self._unsubscribe(packet)
+            case Pingreq():
+                self._client.send(encode(Pingresp(), self._version))
+            case _:
+                why = f"{packet.type.name} is not served on an open connection"
+                self._client.cut_off(Farewell(code=_PROTOCOL_ERROR, why=why))
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Bring a message to the client, if it may receive it (D7)."""
+        if self._permissions.receive(delivery.message.topic):
+            self._outbox.add(delivery)
+        else:
+            self._settle(delivery)
+
+    def taken_over(self) -> None:
+        """Leave to another connection with the same client id (E15)."""
+        self._client.taken_over()
+
+    def pause(self) -> None:
+        """The client does not read fast enough."""
+        self._outbox.pause()
+
+    def resume(self) -> None:
+        """The client reads again."""
+        self._outbox.resume()
+
+    def commit(self) -> None:
+        """Make sure that what was taken outlives the gateway, before the client is told so."""
+        self._broker.router.commit()
+
+    def shorten(self, requested: int, *, limit: int) -> str | None:
+        """Take another session expiry from a DISCONNECT; return what is wrong with it (E39)."""
+        if requested and not self._expiry:
+            return "DISCONNECT raises a session expiry of 0 (E39)"
+        self._expiry = min(requested, limit)
+        return None
+
+    def end(self, *, reason: str, by_client: bool, will: Message | None) -> None:
+        """End, whatever the cause.
+
+        :param will: what is to be published now; none where the client said goodbye (E42, C38).
+        """
+        if self._outbox.dropped:
+            self._note(f"{self._outbox.dropped} messages were dropped: the client took them too slowly")
+        router = self._broker.router
+        router.close(self._client_id, self, expiry=self._expiry, unsettled=self._outbox.unsettled())
+        if will is not None:
+            router.publish(will)
+        self._broker.presence.disconnected(
+            self._client_id,
+            session=self._session,
+            principal_id=self._principal_id,
+            reason=reason,
+            by_client=by_client,
+        )
+        router.commit()
+
+    def _settle(self, delivery: Delivery) -> None:
+        self._broker.router.settle(self._client_id, delivery)
+
+    def _publish(self, packet: Publish) -> None:
+        if packet.qos > 1:
+            self._client.cut_off(Farewell(code=_QOS_NOT_SUPPORTED, why="PUBLISH with QoS 2 (E18, E19)"))
+            return
+        topic = self._topic(packet)
+        if topic is None:
+            return
+        if len(packet.payload) > MAX_PAYLOAD:
+            why = f"the payload has more than {MAX_PAYLOAD} bytes (E21)"
+            self._client.cut_off(Farewell(code=_QUOTA_EXCEEDED, why=why))
+            return
+        fault = topic_fault(topic) or _extras_fault(packet.properties)
+        if fault is None and packet.retain and topic.startswith("$"):
+            fault = "a reserved topic cannot be retained (E41)"
+        if fault is not None:
+            self._refuse_publish(packet, Farewell(code=_TOPIC_INVALID, why=fault))
+            return
+        decision = self._permissions.publish(topic, retain=packet.retain)
+        if not decision.allowed:
+            text = f"DISCONNECT:{_NOT_AUTHORIZED_TEXT}:{uuid.uuid4()}"
+            farewell = Farewell(code=_NOT_AUTHORIZED, why=decision.reason, text=text, forbidden=True)
+            self._refuse_publish(packet, farewell)
+            return
+        self._broker.router.publish(_message(packet, topic, self._client_id))
+        if packet.qos and packet.packet_id is not None:
+            self._client.send(encode(Puback(packet_id=packet.packet_id), self._version))
+
+    def _topic(self, packet: Publish) -> str | None:
+        """Resolve the topic alias, before anything asks for the topic (E36)."""
+        alias = packet.properties.get(Property.TOPIC_ALIAS)
+        if not isinstance(alias, int):
+            return packet.topic
+        if not 1 <= alias <= MAX_ALIASES:
+            self._client.cut_off(Farewell(code=_ALIAS_INVALID, why=f"topic alias {alias} is above {MAX_ALIASES} (E36)"))
+            return None
+        if packet.topic:
+            self._aliases[alias] = packet.topic
+        elif alias not in self._aliases:
+            self._client.cut_off(Farewell(code=_PROTOCOL_ERROR, why=f"topic alias {alias} was never set"))
+            return None
+        return self._aliases[alias]
+
+    def _refuse_publish(self, packet: Publish, farewell: Farewell) -> None:
+        """Refuse as AWS does: with a PUBACK where there is one that can say so (D22, E23)."""
+        if packet.qos and packet.packet_id is not None and self._version is MqttVersion.V5:
+            self._note(f"PUBLISH refused with 0x{farewell.code:02X}: {farewell.why}")
+            self._client.send(encode(Puback(packet_id=packet.packet_id, reason_code=farewell.code), self._version))
+        else:
+            self._client.cut_off(farewell)
+
+    def _subscribe(self, packet: Subscribe) -> None:
+        if Property.SUBSCRIPTION_IDENTIFIER in packet.properties:
+            text = "DISCONNECT:Subscription Id is not supported now"  # E16, E27
+            why = "SUBSCRIBE with a subscription identifier"
+            self._client.cut_off(Farewell(code=_SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, why=why, text=text))
+            return
+        if len(packet.subscriptions) > MAX_FILTERS:
+            why = f"SUBSCRIBE with more than {MAX_FILTERS} filters (E25)"
+            self._client.cut_off(Farewell(code=_QUOTA_EXCEEDED, why=why))
+            return
+        if any(wanted.qos > 1 for wanted in packet.subscriptions):
+            self._client.cut_off(Farewell(code=_QOS_NOT_SUPPORTED, why="SUBSCRIBE with QoS 2 (E18, E19)"))
+            return
+        codes: list[int] = []
+        owed: list[Delivery] = []
+        granted: list[str] = []
+        for wanted in packet.subscriptions:
+            refusal = self._refusal(wanted.filter)
+            if refusal is not None:
+                if self._version is not MqttVersion.V5 and refusal.code != _QUOTA_EXCEEDED:
+                    self._client.cut_off(refusal)
+                    return
+                self._note(f"SUBSCRIBE refused with 0x{refusal.code:02X}: {refusal.why}")
+                codes.append(refusal.code if self._version is MqttVersion.V5 else _UNSPECIFIED_311)
+                continue
+            owed += self._broker.router.subscribe(
+                self._client_id,
+                Subscription(
+                    filter=wanted.filter,
+                    qos=wanted.qos,
+                    no_local=wanted.no_local,
+                    retain_as_published=wanted.retain_as_published,
+                    retain_handling=wanted.retain_handling,
+                ),
+            )
+            codes.append(wanted.qos)
+            granted.append(wanted.filter)
+        self._client.send(encode(Suback(packet_id=packet.packet_id, reason_codes=tuple(codes)), self._version))
+        for delivery in owed:
+            self.deliver(delivery)
+        if granted:
+            self._broker.presence.subscribed(
+                self._client_id, session=self._session, principal_id=self._principal_id, topics=granted
+            )
+
+    def _refusal(self, text: str) -> Farewell | None:
+        """Say why a filter is refused, None when it is granted."""
+        fault = filter_fault(text)
+        if fault is not None:
+            return Farewell(code=_FILTER_INVALID, why=fault)
+        decision = self._permissions.subscribe(text)
+        if not decision.allowed:
+            return Farewell(code=_NOT_AUTHORIZED, why=decision.reason, forbidden=True)
+        if self._broker.router.subscriptions(self._client_id) >= MAX_SUBSCRIPTIONS:
+            return Farewell(code=_QUOTA_EXCEEDED, why=f"more than {MAX_SUBSCRIPTIONS} subscriptions (E26)")
+        return None
+
+    def _unsubscribe(self, packet: Unsubscribe) -> None:
+        for text in packet.filters:
+            self._broker.router.unsubscribe(self._client_id, text)
+        codes = (0,) * len(packet.filters) if self._version is MqttVersion.V5 else ()
+        self._client.send(encode(Unsuback(packet_id=packet.packet_id, reason_codes=codes), self._version))
+        self._broker.presence.unsubscribed(
+            self._client_id, session=self._session, principal_id=self._principal_id, topics=packet.filters
+        )
+
+
+def will_message(connect: Connect, client_id: str) -> Message | None:
+    """Return the will of a CONNECT as a message (E42)."""
+    will = connect.will
+    if will is None:
+        return None
+    packet = Publish(
+        topic=will.topic,
+        payload=will.payload,
+        qos=will.qos,
+        retain=will.retain,
+        packet_id=1 if will.qos else None,
+        properties={key: value for key, value in will.properties.items() if key is not Property.WILL_DELAY_INTERVAL},
+    )
+    return _message(packet, will.topic, client_id)
+
+
+def _message(packet: Publish, topic: str, client_id: str) -> Message:
+    properties = packet.properties
+    if not properties:
+        return Message(topic=topic, payload=packet.payload, qos=packet.qos, retain=packet.retain, publisher=client_id)
+    expiry = properties.get(Property.MESSAGE_EXPIRY_INTERVAL)
+    return Message(
+        topic=topic,
+        payload=packet.payload,
+        qos=packet.qos,
+        retain=packet.retain,
+        properties={key: properties[key] for key in FORWARDED if key in properties},
+        expires=time.time() + message_expiry(expiry) if isinstance(expiry, int) else None,
+        publisher=client_id,
+    )
+
+
+def _extras_fault(properties: Properties) -> str | None:
+    """Say which property is longer than AWS takes it (E47)."""
+    if not properties:
+        return None
+    pairs = properties.get(Property.USER_PROPERTY)
+    if (
+        isinstance(pairs, list)
+        and sum(len(name.encode()) + len(value.encode()) for name, value in pairs) > MAX_USER_PROPERTIES
+    ):
+        return f"the user properties have more than {MAX_USER_PROPERTIES} bytes (E47)"
+    data = properties.get(Property.CORRELATION_DATA)
+    if isinstance(data, bytes) and len(data) > MAX_CORRELATION_DATA:
+        return f"the correlation data has more than {MAX_CORRELATION_DATA} bytes (E47)"
+    kind = properties.get(Property.CONTENT_TYPE)
+    if isinstance(kind, str) and len(kind.encode()) > MAX_CONTENT_TYPE:
+        return f"the content type has more than {MAX_CONTENT_TYPE} bytes (E47)"
+    return None
+
+
+def _number(properties: Properties, name: Property, default: int) -> int:
+    value = properties.get(name, default)
+    return value if isinstance(value, int) else default
