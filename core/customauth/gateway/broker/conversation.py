@@ -384,11 +384,8 @@ def _extras_fault(properties: Properties) -> str | None:
     """Say which property is longer than AWS takes it (E47)."""
     if not properties:
         return None
-    pairs = properties.get(Property.USER_PROPERTY)
-    if (
-        isinstance(pairs, list)
-        and sum(len(name.encode()) + len(value.encode()) for name, value in pairs) > MAX_USER_PROPERTIES
-    ):
+    pairs = cast("list[tuple[str, str]]", properties.get(Property.USER_PROPERTY, []))
+    if sum(len(name.encode()) + len(value.encode()) for name, value in pairs) > MAX_USER_PROPERTIES:
         return f"the user properties have more than {MAX_USER_PROPERTIES} bytes (E47)"
     data = properties.get(Property.CORRELATION_DATA)
     if isinstance(data, bytes) and len(data) > MAX_CORRELATION_DATA:
