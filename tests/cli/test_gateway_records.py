@@ -240,6 +240,7 @@ def handler(event, context):
 AUTHORIZER = '[authorizers.door]\nstatus = "ACTIVE"\nsigning_disabled = true\nfunction = "authorizer.py:handler"\n'
 
 
+@pytest.mark.fact("B22")
 def test_a_changed_configuration_is_taken_and_a_broken_one_refused_while_it_runs(tmp_path: Path) -> None:
     (tmp_path / "authorizer.py").write_text(LETS_IN)
     config = tmp_path / "gateway.toml"

@@ -29,7 +29,7 @@ from customauth.gateway.decision import Step
 from customauth.gateway.origin import HttpRequest
 from customauth.gateway.runtimes.choose import bundled_runtime
 from customauth.gateway.runtimes.functions import PythonFunction
-from customauth.mqtt import Connect, MqttVersion, Will
+from customauth.mqtt import Connect, MqttVersion, Property, Will
 from customauth.policy import parse_policy
 from gateways import ALLOW, RECORDING, Keys, StartGateway, allow, connect, named, signed
 from record_samples import origin
@@ -166,14 +166,56 @@ def test_a_grant_holds_what_the_function_granted(decide: Decide) -> None:
     assert "iot:Connect" in grant.why
 
 
-@pytest.mark.parametrize("condition", [{}, {"StringEquals": {"iot:ClientId": "device"}}])
-def test_a_policy_that_cannot_be_decided_over_refuses(condition: object, decide: Decide) -> None:
-    document = allow("*")
+V311 = MqttVersion.V311
+
+
+@pytest.mark.fact("D18", "D11", "E37")
+@pytest.mark.parametrize(
+    ("condition", "packet", "is_allowed"),
+    [
+        ({}, connect(), True),
+        ({"StringEquals": {"iot:ClientId": "device"}}, connect(), True),
+        ({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, connect(), True),
+        ({"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, connect(), False),
+        ({"StringEquals": {"iot:DomainName": "localhost"}}, connect(), True),
+        ({"StringEquals": {"iot:DomainName": "other"}}, connect(), False),
+        ({"Bool": {"iot:Connection.Thing.IsAttached": "true"}}, connect(), False),
+        ({"Bool": {"iot:Connection.Thing.IsAttached": "false"}}, connect(), True),
+        ({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, connect(), True),
+        ({"NumericGreaterThan": {"aws:EpochTime": "1577836800"}}, connect(), True),
+        ({"Null": {"iot:ConnectAttributes": "true"}}, connect(), True),
+        ({"Null": {"iot:ConnectAttributes": "true"}}, connect(clean_start=False), True),
+        ({"Null": {"iot:ConnectAttributes": "true"}}, connect(version=V311, clean_start=False), False),
+        ({"Null": {"iot:ConnectAttributes": "true"}}, connect(version=V311), True),
+        (
+            {"ForAnyValue:StringEquals": {"iot:ConnectAttributes": "PersistentConnect"}},
+            connect(properties={Property.SESSION_EXPIRY_INTERVAL: 1}),
+            True,
+        ),
+        (
+            {"ForAnyValue:StringEquals": {"iot:ConnectAttributes": "LastWill"}},
+            connect(will=Will(topic="gone", payload=b"")),
+            True,
+        ),
+        (
+            {"ArnEquals": {"iot:LastWillTopic": "arn:aws:iot:us-east-1:123456789012:topic/gone"}},
+            connect(will=Will(topic="gone", payload=b"")),
+            True,
+        ),
+        ({"ArnEquals": {"iot:LastWillTopic": "arn:aws:iot:us-east-1:123456789012:topic/gone"}}, connect(), False),
+    ],
+)
+def test_conditions_see_the_connection_and_what_the_connect_asks_for(
+    condition: object, packet: Connect, is_allowed: bool, decide: Decide
+) -> None:
+    document = allow("client/device")
     document["Statement"][0]["Condition"] = condition
-    refusal = decide(connect(), answer=ALLOW | {"policyDocuments": [document]}).outcome
-    assert isinstance(refusal, Refusal)
-    assert refusal.reason is Reason.FUNCTION_FAILED
-    assert "conditions are not supported yet" in refusal.why
+    answer = ALLOW | {"policyDocuments": [document, allow("topic/gone", action="iot:Publish")]}
+    attempt = Attempt(
+        origin=origin(peer="192.0.2.7:50000", server_name="localhost"), client_id="device", connect=packet
+    )
+    outcome = decide(attempt, answer=answer).outcome
+    assert isinstance(outcome, Grant) is is_allowed, outcome
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_what_is_left_out_is_default_and_enabled(tmp_path: Path) -> None:
     assert (domain.default_authorizer, domain.allow_authorizer_override, domain.enabled) == (None, True, True)
 
 
-@pytest.mark.fact("A54")
+@pytest.mark.fact("A54", "A63")
 @pytest.mark.parametrize("protocol", ["SECURE_MQTT", "MQTT_WSS", "HTTPS", "DEFAULT"])
 @pytest.mark.parametrize("kind", ["CUSTOM_AUTH_X509", "CUSTOM_AUTH", "AWS_X509", "AWS_SIGV4", "DEFAULT"])
 def test_the_pairs_of_aws_are_legal_and_no_others(kind: str, protocol: str, tmp_path: Path) -> None:

@@ -650,7 +650,7 @@ def test_the_policy_of_a_cached_answer_is_asked_for_every_topic_and_a_cached_ref
 # Names.
 
 
-@pytest.mark.fact("A47", "H2", "F14")
+@pytest.mark.fact("A47", "A48", "H2", "F14")
 @pytest.mark.parametrize(
     ("sni", "host", "status"),
     [

@@ -44,7 +44,7 @@ def test_on_a_default_endpoint_port_and_alpn_decide() -> None:
             assert (refusal.reason, bool(refusal.fix)) == (Reason.ALPN, True)
 
 
-@pytest.mark.fact("A46", "A54", "A55", "A57", "I3")
+@pytest.mark.fact("A46", "A54", "A55", "A57", "A63", "I3")
 @pytest.mark.parametrize("authentication", [AuthenticationType.CUSTOM_AUTH, AuthenticationType.CUSTOM_AUTH_X509])
 def test_an_explicit_configuration_decides_whatever_the_alpn(authentication: AuthenticationType) -> None:
     served = {

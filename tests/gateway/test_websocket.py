@@ -635,7 +635,7 @@ def test_the_websockets_library_connects_and_is_refused(start_gateway: StartGate
     run(main())
 
 
-@pytest.mark.fact("A47", "F14")
+@pytest.mark.fact("A47", "A48", "F14")
 @pytest.mark.parametrize(
     ("host", "served"), [("localhost", True), ("other.EXAMPLE:443", True), ("evil.example", False)]
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from customauth.mqtt import (
+    Auth,
     Connack,
     Connect,
     Disconnect,
@@ -17,6 +18,16 @@ from customauth.mqtt import (
     Properties,
     Property,
     PropertyValue,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    Subscription,
+    Unsuback,
+    Unsubscribe,
     Will,
     decode,
     encode,
@@ -69,12 +80,40 @@ def a_connack(properties: Properties) -> Packet:
     return Connack(session_present=False, reason_code=0, properties=properties)
 
 
+def a_publish(properties: Properties) -> Packet:
+    return Publish(topic="t", payload=b"p", properties=properties)
+
+
+def a_subscribe(properties: Properties) -> Packet:
+    return Subscribe(packet_id=1, subscriptions=(Subscription(filter="f"),), properties=properties)
+
+
+def a_suback(properties: Properties) -> Packet:
+    return Suback(packet_id=1, reason_codes=(0,), properties=properties)
+
+
+def an_unsubscribe(properties: Properties) -> Packet:
+    return Unsubscribe(packet_id=1, filters=("f",), properties=properties)
+
+
+def an_unsuback(properties: Properties) -> Packet:
+    return Unsuback(packet_id=1, reason_codes=(0,), properties=properties)
+
+
+def an_acknowledgement(packet_class: type[Puback | Pubrec | Pubrel | Pubcomp]) -> Callable[[Properties], Packet]:
+    return lambda properties: packet_class(packet_id=1, properties=properties)
+
+
 def a_disconnect(properties: Properties) -> Packet:
     return Disconnect(properties=properties)
 
 
+def an_auth(properties: Properties) -> Packet:
+    return Auth(properties={P.AUTHENTICATION_METHOD: "m", **properties})
+
+
 # Each holder: the packet with given properties, its type, its body before and after them, and the identifiers
-# that its section of the specification lists.
+# that its section of the specification lists. The properties of AUTH begin with its method.
 HOLDERS: dict[str, tuple[Callable[[Properties], Packet], PacketType, str, str, set[int]]] = {
     "CONNECT": (
         a_connect,
@@ -97,21 +136,54 @@ HOLDERS: dict[str, tuple[Callable[[Properties], Packet], PacketType, str, str, s
         "",
         {0x11, 0x21, 0x24, 0x25, 0x27, 0x12, 0x22, 0x1F, 0x26, 0x28, 0x29, 0x2A, 0x13, 0x1A, 0x1C, 0x15, 0x16},
     ),
+    "PUBLISH": (
+        a_publish,
+        PacketType.PUBLISH,
+        "00 01 74",
+        "70",
+        {0x01, 0x02, 0x23, 0x08, 0x09, 0x26, 0x0B, 0x03},
+    ),
+    "PUBACK": (an_acknowledgement(Puback), PacketType.PUBACK, "00 01 00", "", {0x1F, 0x26}),
+    "PUBREC": (an_acknowledgement(Pubrec), PacketType.PUBREC, "00 01 00", "", {0x1F, 0x26}),
+    "PUBREL": (an_acknowledgement(Pubrel), PacketType.PUBREL, "00 01 00", "", {0x1F, 0x26}),
+    "PUBCOMP": (an_acknowledgement(Pubcomp), PacketType.PUBCOMP, "00 01 00", "", {0x1F, 0x26}),
+    "SUBSCRIBE": (a_subscribe, PacketType.SUBSCRIBE, "00 01", "00 01 66 00", {0x0B, 0x26}),
+    "SUBACK": (a_suback, PacketType.SUBACK, "00 01", "00", {0x1F, 0x26}),
+    "UNSUBSCRIBE": (an_unsubscribe, PacketType.UNSUBSCRIBE, "00 01", "00 01 66", {0x26}),
+    "UNSUBACK": (an_unsuback, PacketType.UNSUBACK, "00 01", "00", {0x1F, 0x26}),
     "DISCONNECT": (a_disconnect, PacketType.DISCONNECT, "00", "", {0x11, 0x1F, 0x26, 0x1C}),
+    "AUTH": (an_auth, PacketType.AUTH, "00", "", {0x15, 0x16, 0x1F, 0x26}),
 }
-# Authentication data stands in a CONNECT only with its method.
-PLACES = [(holder, key) for holder in HOLDERS for key in Property if (holder, key) != ("CONNECT", 0x16)]
+METHOD = "15 00 01 6d"
+RESERVED_FLAGS = {PacketType.PUBREL: 2, PacketType.SUBSCRIBE: 2, PacketType.UNSUBSCRIBE: 2}
+# Authentication data stands in a CONNECT only with its method, and no AUTH is without.
+PLACES = [
+    (holder, key)
+    for holder in HOLDERS
+    for key in Property
+    if (holder, key) not in {("CONNECT", P.AUTHENTICATION_DATA), ("AUTH", P.AUTHENTICATION_METHOD)}
+]
 ALLOWED = [(holder, key) for holder, key in PLACES if key in HOLDERS[holder][4]]
 FORBIDDEN = [(holder, key) for holder, key in PLACES if key not in HOLDERS[holder][4]]
+REPEATED = {(holder, P.USER_PROPERTY) for holder in HOLDERS} | {("PUBLISH", P.SUBSCRIPTION_IDENTIFIER)}
 
 
 def frame_with(holder: str, section: str) -> Frame:
     """The holder with these bytes as its properties, and their length before them."""
     _, packet_type, before, after, _ = HOLDERS[holder]
-    raw = bytes.fromhex(section)
+    raw = bytes.fromhex(METHOD + section if holder == "AUTH" else section)
     return Frame(
-        type=packet_type, flags=0, body=bytes.fromhex(before) + bytes((len(raw),)) + raw + bytes.fromhex(after)
+        type=packet_type,
+        flags=RESERVED_FLAGS.get(packet_type, 0),
+        body=bytes.fromhex(before) + bytes((len(raw),)) + raw + bytes.fromhex(after),
     )
+
+
+def sample(holder: str, key: Property) -> tuple[PropertyValue, str]:
+    value, wire = SAMPLES[key]
+    if isinstance(value, int) and (holder, key) in REPEATED:
+        return [value], wire
+    return value, wire
 
 
 def refused(holder: str, section: str) -> MalformedPacket:
@@ -126,7 +198,7 @@ def test_every_property_has_a_sample() -> None:
 
 @pytest.mark.parametrize(("holder", "key"), ALLOWED)
 def test_a_property_is_carried_where_it_is_allowed(holder: str, key: Property) -> None:
-    value, wire = SAMPLES[key]
+    value, wire = sample(holder, key)
     packet = HOLDERS[holder][0]({key: value})
     frame = frame_with(holder, wire)
     assert decode(frame, V5) == packet
@@ -143,7 +215,7 @@ def test_a_property_is_malformed_where_it_is_not_allowed(holder: str, key: Prope
         encode(HOLDERS[holder][0]({key: value}), V5)
 
 
-@pytest.mark.parametrize(("holder", "key"), [(h, k) for h, k in ALLOWED if k != P.USER_PROPERTY])
+@pytest.mark.parametrize(("holder", "key"), [place for place in ALLOWED if place not in REPEATED])
 def test_a_property_that_is_there_twice_is_a_protocol_error(holder: str, key: Property) -> None:
     wire = SAMPLES[key][1]
     error = refused(holder, wire + " 26 00 00 00 00 " + wire)
@@ -151,13 +223,29 @@ def test_a_property_that_is_there_twice_is_a_protocol_error(holder: str, key: Pr
     assert f"{key.name} is there twice" in str(error)
 
 
-@pytest.mark.parametrize("holder", HOLDERS)
+# UNSUBSCRIBE has none but these.
+@pytest.mark.parametrize("holder", sorted(set(HOLDERS) - {"UNSUBSCRIBE"}))
 def test_user_properties_keep_their_order_wherever_they_stand(holder: str) -> None:
-    other = next(key for h, key in ALLOWED if h == holder and key != P.USER_PROPERTY)
-    value, wire = SAMPLES[other]
+    other = next(key for place, key in ALLOWED if place == holder and key != P.USER_PROPERTY)
+    value, wire = sample(holder, other)
     section = f"26 00 01 62 00 00 {wire} 26 00 01 61 00 00"
     packet = HOLDERS[holder][0]({other: value, P.USER_PROPERTY: [("b", ""), ("a", "")]})
     assert decode(frame_with(holder, section), V5) == packet
+
+
+def test_a_publish_may_have_several_subscription_identifiers() -> None:
+    # 3.3.2.3.8: one for each subscription that matched; in a SUBSCRIBE a second is a protocol error.
+    packet = a_publish({P.SUBSCRIPTION_IDENTIFIER: [7, 128], P.PAYLOAD_FORMAT_INDICATOR: 1})
+    assert decode(frame_with("PUBLISH", "0b 07 01 01 0b 80 01"), V5) == packet
+    assert decode(frame_with("SUBSCRIBE", "0b 07"), V5) == a_subscribe({P.SUBSCRIPTION_IDENTIFIER: 7})
+
+
+@pytest.mark.parametrize("holder", ["PUBLISH", "WILL"])
+@pytest.mark.parametrize("wildcard", ["23", "2b"])
+def test_a_response_topic_with_a_wildcard_is_an_invalid_topic_name(holder: str, wildcard: str) -> None:
+    error = refused(holder, f"08 00 02 61 {wildcard}")
+    assert error.reason_code == 0x90
+    assert "RESPONSE_TOPIC contains a wildcard" in str(error)
 
 
 @pytest.mark.parametrize("identifier", sorted(set(range(0x80)) - set(Property)))
@@ -185,6 +273,8 @@ def test_identifiers_are_variable_byte_integers() -> None:
         ("CONNACK", "28 02", P.WILDCARD_SUBSCRIPTION_AVAILABLE),
         ("CONNACK", "29 02", P.SUBSCRIPTION_IDENTIFIER_AVAILABLE),
         ("CONNACK", "2a 02", P.SHARED_SUBSCRIPTION_AVAILABLE),
+        ("PUBLISH", "01 ff", P.PAYLOAD_FORMAT_INDICATOR),
+        ("SUBSCRIBE", "0b 00", P.SUBSCRIPTION_IDENTIFIER),
     ],
 )
 def test_a_value_out_of_its_range_is_a_protocol_error(holder: str, wire: str, key: Property) -> None:

@@ -137,7 +137,10 @@ MALFORMED = [
     (document(statement(Condition={"Bool": {"k": None}})), "Statement[0].Condition.Bool.k: must be a string, a numbe"),
     (document(statement(Condition={"Bool": {"k": ["true", "yes"]}})), "Condition.Bool.k[1]: must be true or false, no"),
     (document(statement(Condition={"Null": {"k": "maybe"}})), "Condition.Null.k: must be true (the key is missing) or"),
-    (document(statement(Condition={"NumericEquals": {"k": "a"}})), "Condition.NumericEquals.k: must be a number, not a"),
+    (
+        document(statement(Condition={"NumericEquals": {"k": "a"}})),
+        "Condition.NumericEquals.k: must be a number, not a",
+    ),
     (document(statement(Condition={"NumericEquals": {"k": "${a}"}})), "must be a number, not ${a}"),
     (document(statement(Condition={"NumericEquals": {"k": 1e999}})), "must be a number, not inf"),
     (document(statement(Condition={"DateEquals": {"k": "soon"}})), "Condition.DateEquals.k: must be a date such as"),
