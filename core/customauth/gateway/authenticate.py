@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 
 from attrs import evolve, frozen
 
@@ -23,6 +22,7 @@ from customauth.gateway.choosing import Proof, check_signature, choose_authorize
 from customauth.gateway.config import AuthenticationType, Authorizer, GatewayConfig
 from customauth.gateway.decision import Grant, Reason, Refusal
 from customauth.gateway.origin import Origin
+from customauth.gateway.policy_context import context_of
 from customauth.gateway.presented import Presented
 from customauth.gateway.runtimes.contract import (
     FunctionFailed,
@@ -33,7 +33,7 @@ from customauth.gateway.runtimes.contract import (
     RuntimeFactory,
 )
 from customauth.mqtt import Connect, MqttVersion, Property
-from customauth.policy import Context, Policy, Request, connect_context, connection_context, decide
+from customauth.policy import Context, Policy, Request, connect_context, decide
 
 # How long a runtime that a new configuration no longer needs may finish its work, in seconds: an invocation's limit.
 _RETIREMENT = 6.0
@@ -241,10 +241,7 @@ def _forbidden(config: GatewayConfig, policies: tuple[Policy, ...], attempt: Att
 
 def _needed(config: GatewayConfig, attempt: Attempt) -> Iterator[Request]:
     """List what an attempt asks for; a will needs to be publishable (D21)."""
-    host, _, _ = attempt.origin.peer.rpartition(":")
-    context = connection_context(
-        source_ip=host.strip("[]") or None, domain_name=attempt.origin.server_name, now=datetime.now(UTC)
-    )
+    context = context_of(attempt.origin)
     if attempt.connect is None:
         yield from _publishing(config.arn(f"topic/{attempt.topic or ''}"), attempt.retain, None, context)
         return

@@ -100,6 +100,7 @@ class ClientCertificate:
     :ivar pem: the certificate alone, as the function's event shows it (A64).
     :ivar principal_id: its certificateId: the SHA-256 of its DER form in lower-case hexadecimal digits (A64).
     :ivar policy_documents: what it may do, together with what the function allows (A66).
+    :ivar variables: the policy variables and condition keys of the certificate and of its thing (D11, D12).
     """
 
     name: str
@@ -107,6 +108,7 @@ class ClientCertificate:
     principal_id: str
     active: bool
     policy_documents: tuple[Policy, ...]
+    variables: Mapping[str, str | tuple[str, ...]] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)

@@ -8,6 +8,7 @@ import re
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from customauth.gateway.certificate_variables import Thing, certificate_variables, thing_variables
 from customauth.gateway.config import ClientCertificate
 from customauth.gateway.config_table import Table
 from customauth.policy import Policy, PolicyError, parse_policy
@@ -34,15 +35,33 @@ def _registered(name: str, table: Table) -> ClientCertificate:
     if not _NAME.fullmatch(name):
         raise table.error(None, "a certificate's name has 1 to 128 letters, digits and _.:=,@-")
     certificate = _certificate(table)
+    certificate_id = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
     registered = ClientCertificate(
         name=name,
         pem=certificate.public_bytes(Encoding.PEM).decode("ascii"),
-        principal_id=hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest(),
+        principal_id=certificate_id,
         active=table.status("ACTIVE", "INACTIVE", "A63", default="INACTIVE"),
         policy_documents=tuple(_policy(table, text) for text in table.texts("policy_documents")),
+        variables=certificate_variables(certificate, certificate_id) | _thing(table),
     )
     table.finish()
     return registered
+
+
+def _thing(table: Table) -> dict[str, str | tuple[str, ...]]:
+    name, type_name = table.text("thing_name"), table.text("thing_type")
+    attributes = table.table("thing_attributes")
+    if name is None:
+        if type_name is not None or attributes.names():
+            raise table.error("thing_name", "name the thing that has this type and these attributes (D11)")
+        return {}
+    return thing_variables(
+        Thing(
+            name=name,
+            type_name=type_name,
+            attributes={key: attributes.needed_text(key, "give a text") for key in attributes.names()},
+        )
+    )
 
 
 def _certificate(table: Table) -> x509.Certificate:

@@ -6,6 +6,7 @@ import uuid
 
 from attrs import frozen
 
+from customauth.gateway.broker.topics import topic_fault
 from customauth.mqtt import Connack, Connect, MqttVersion, Property
 
 MAX_PACKET_SIZE = 149_504
@@ -21,6 +22,7 @@ _ASSIGNED_PREFIX = "$GEN/"  # E6
 _UNSPECIFIED = 0x80
 _CLIENT_ID_NOT_VALID = 0x85
 _NOT_AUTHORIZED = 0x87
+_TOPIC_NAME_INVALID = 0x90
 _QOS_NOT_SUPPORTED = 0x9B
 _IDENTIFIER_REJECTED_311 = 0x02
 
@@ -63,6 +65,11 @@ def objection(connect: Connect) -> Objection | None:
             code=_QOS_NOT_SUPPORTED if v5 else None,
             why="the will has QoS 2 (E19)",
             fix="use QoS 0 or 1",
+        )
+    fault = None if connect.will is None else topic_fault(connect.will.topic)
+    if fault is not None:
+        return Objection(
+            code=_TOPIC_NAME_INVALID if v5 else None, why=f"the will's topic: {fault}", fix="choose another topic"
         )
     wanted = connect.properties.get(Property.MAXIMUM_PACKET_SIZE, MAX_PACKET_SIZE)
     if isinstance(wanted, int) and wanted < _LEAST_PACKET_SIZE:

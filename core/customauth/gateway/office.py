@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from customauth.gateway.broker.conversation import Broker
 from customauth.gateway.broker.permissions import Permissions
 from customauth.gateway.config import DomainConfiguration
 from customauth.gateway.decision import Decision, Grant
+from customauth.gateway.policy_context import context_of
 from customauth.gateway.records import Ending, Note, Record
 
 
@@ -52,6 +54,5 @@ class Office:
             grant.policies,
             arn=self.arn,
             client_id=attempt.client_id,
-            source_ip=attempt.origin.address,
-            domain_name=attempt.origin.server_name,
+            context=functools.partial(context_of, attempt.origin),
         )

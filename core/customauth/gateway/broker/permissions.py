@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from customauth.policy import Decision, Policy, PolicySet, Request, connection_context
+from customauth.policy import Context, Decision, Policy, PolicySet, Request
 
 _MAX_KEPT = 4096
 # A policy may ask for the time: what was decided holds for so many seconds.
@@ -18,9 +17,10 @@ class Permissions:
 
     :param arn: makes the ARN of a resource.
     :param client_id: None over HTTPS (A37).
+    :param context: makes what conditions and variables ask for (D10-D12).
     """
 
-    __slots__ = ("_arn", "_client_id", "_decisions", "_domain_name", "_policies", "_source_ip", "_until")
+    __slots__ = ("_arn", "_client_id", "_context", "_decisions", "_policies", "_until")
 
     def __init__(
         self,
@@ -28,14 +28,12 @@ class Permissions:
         *,
         arn: Callable[[str], str],
         client_id: str | None,
-        source_ip: str,
-        domain_name: str | None,
+        context: Callable[[], Context],
     ) -> None:
         self._policies = PolicySet(policies)
         self._arn = arn
         self._client_id = client_id
-        self._source_ip = source_ip
-        self._domain_name = domain_name
+        self._context = context
         self._decisions: dict[tuple[str, str], Decision] = {}
         self._until = 0.0
 
@@ -61,9 +59,8 @@ class Permissions:
             self._until = now + _KEPT_FOR
         decision = self._decisions.get((action, resource))
         if decision is None:
-            context = connection_context(
-                source_ip=self._source_ip, domain_name=self._domain_name, now=datetime.now(UTC)
+            request = Request(
+                action=action, resource=self._arn(resource), client_id=self._client_id, context=self._context()
             )
-            request = Request(action=action, resource=self._arn(resource), client_id=self._client_id, context=context)
             decision = self._decisions[action, resource] = self._policies.decide(request)
         return decision
