@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from customauth._policy_error import PolicyError, listed, shown
 from customauth._policy_operators import OPERATORS, Operator, Test
+from customauth._policy_pattern import Variable
 from customauth._policy_request import Request
 
 _SET_PREFIXES: Mapping[str, Callable[[Iterator[bool]], bool]] = {"ForAllValues:": all, "ForAnyValue:": any}
@@ -34,9 +35,9 @@ class Condition:
     _tests: tuple[Test, ...] = field(eq=False, repr=False, alias="tests")
 
     @property
-    def variables(self) -> frozenset[str]:
-        """The variables in its values, in lower case."""
-        return frozenset(variable.key for test in self._tests for variable in test.variables)
+    def variables(self) -> tuple[Variable, ...]:
+        """The variables in its values."""
+        return tuple(variable for test in self._tests for variable in test.variables)
 
     @property
     def is_set_operation(self) -> bool:
@@ -110,16 +111,16 @@ def _parse_condition(name: str, key: str, values: object, place: str, variables:
     if not key:
         raise PolicyError("a condition key must have a name", place)
     place = f"{place}.{shown(key)}"
-    texts = tuple(_text(value, where) for value, where in _listed(values, place))
+    texts = [(_text(value, where), where) for value, where in _listed(values, place)]
     return Condition(
         operator=name,
         key=key,
-        values=texts,
+        values=tuple(text for text, _ in texts),
         place=place,
         meaning=operator,
         combine=combine,
         if_exists=if_exists,
-        tests=tuple(operator.test(text, place, variables) for text in texts),
+        tests=tuple(operator.test(text, where, variables) for text, where in texts),
     )
 
 

@@ -60,7 +60,7 @@ class Statement:
             for variable in pattern.variables:
                 yield from keys_behind(variable.key)
         for condition in self.conditions:
-            for key in (condition.key.lower(), *condition.variables):
+            for key in (condition.key.lower(), *(variable.key for variable in condition.variables)):
                 yield from keys_behind(key)
 
 

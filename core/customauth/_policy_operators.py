@@ -18,7 +18,7 @@ from typing import Any
 from attrs import frozen
 
 from customauth._policy_error import PolicyError, shown
-from customauth._policy_pattern import Pattern, Resolve, Token, Variable, parse_pattern
+from customauth._policy_pattern import ARN_PARTS, Resolve, Variable, parse_pattern
 
 
 @frozen(kw_only=True)
@@ -84,39 +84,24 @@ def _arn(text: str, place: str, variables: bool) -> Test:
     """Compare each of the six parts of an ARN by itself, so that no wildcard reaches over a colon before the last."""
     pattern = parse_pattern(text, place, variables=variables)
     if text == "*":
-        return Test(passes=lambda actual, _: len(_parts(actual)) == _ARN_PARTS)
-    parts = _split(pattern)
-    if len(parts) != _ARN_PARTS:
+        return Test(passes=lambda actual, _: len(_parts(actual)) == ARN_PARTS)
+    parts = pattern.arn_parts()
+    if len(parts) != ARN_PARTS:
         raise PolicyError(
             f"must be * or an ARN of six parts, as arn:aws:iot:REGION:ACCOUNT:topic/x, not {shown(text)}", place
         )
 
     def passes(actual: str, resolve: Resolve) -> bool:
         theirs = _parts(actual)
-        return len(theirs) == _ARN_PARTS and all(
+        return len(theirs) == ARN_PARTS and all(
             ours.matches(part, resolve) for ours, part in zip(parts, theirs, strict=True)
         )
 
     return Test(passes=passes, variables=pattern.variables)
 
 
-_ARN_PARTS = 6
-
-
 def _parts(arn: str) -> list[str]:
-    return arn.split(":", _ARN_PARTS - 1)
-
-
-def _split(pattern: Pattern) -> list[Pattern]:
-    parts: list[list[Token]] = [[]]
-    for token in pattern.tokens:
-        if not isinstance(token, str):
-            parts[-1].append(token)
-            continue
-        first, *others = token.split(":", _ARN_PARTS - len(parts))
-        parts[-1].append(first)
-        parts.extend([other] for other in others)
-    return [Pattern(source=pattern.source, tokens=tuple(tokens), place=pattern.place) for tokens in parts]
+    return arn.split(":", ARN_PARTS - 1)
 
 
 def _binary(text: str, place: str, variables: bool) -> Test:

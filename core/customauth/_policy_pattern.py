@@ -45,6 +45,9 @@ class Variable:
 
 Token = str | Wildcard | Variable
 
+ARN_PARTS = 6
+"""``arn``, partition, service, region, account and resource."""
+
 
 @frozen(kw_only=True)
 class Pattern:
@@ -92,14 +95,34 @@ class Pattern:
         tokens, complete = self._resolved(resolve)
         return "".join(token for token in tokens if isinstance(token, str)) if complete else None
 
-    def head(self) -> tuple[str, bool]:
-        """Return the text before the first wildcard or variable, and whether that is all of the pattern."""
+    def head(self) -> str:
+        """Return the text before the first wildcard or variable."""
         text = ""
         for token in self.tokens:
             if not isinstance(token, str):
-                return text, False
+                break
             text += token
-        return text, True
+        return text
+
+    @property
+    def is_plain(self) -> bool:
+        """True without wildcards and variables."""
+        return all(isinstance(token, str) for token in self.tokens)
+
+    def arn_parts(self) -> list[Pattern]:
+        """Split at the first five colons; those in the names of variables do not count."""
+        parts: list[list[Token]] = [[]]
+        for token in self.tokens:
+            if not isinstance(token, str):
+                parts[-1].append(token)
+                continue
+            first, *others = token.split(":", ARN_PARTS - len(parts))
+            parts[-1].append(first)
+            parts.extend([other] for other in others)
+        return [
+            Pattern(source=self.source, tokens=tuple(token for token in tokens if token), place=self.place)
+            for tokens in parts
+        ]
 
     def _resolved(self, resolve: Resolve) -> tuple[list[str | Wildcard], bool]:
         """Put texts in place of variables, up to the first that nothing is known of."""

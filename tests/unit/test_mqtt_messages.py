@@ -10,6 +10,7 @@ from customauth.mqtt import (
     MqttVersion,
     Packet,
     PacketType,
+    Properties,
     Property,
     Puback,
     Pubcomp,
@@ -26,7 +27,7 @@ from customauth.mqtt import (
     encode,
 )
 
-P = Property
+P, T = Property, PacketType
 V311, V5 = MqttVersion.V311, MqttVersion.V5
 
 # "|" stands where the body may end and be a packet, "/" where its end is a protocol error; elsewhere it is malformed.
@@ -171,9 +172,12 @@ def test_bytes_behind_the_last_field_are_malformed(wire: str, version: MqttVersi
     assert caught.value.reason_code == (0x82 if isinstance(packet, Subscribe | Unsubscribe) else 0x81)
 
 
-def test_an_unsuback_of_mqtt_311_ends_behind_its_packet_identifier() -> None:
-    with pytest.raises(MalformedPacket, match="UNSUBACK: bytes follow"):
-        decode(Frame(type=PacketType.UNSUBACK, flags=0, body=b"\x00\x0a\x00"), V311)
+@pytest.mark.parametrize("packet_type", [T.PUBACK, T.PUBREC, T.PUBREL, T.PUBCOMP, T.UNSUBACK])
+@pytest.mark.parametrize("more", ["00", "87", "00 00"])
+def test_an_acknowledgement_of_mqtt_311_ends_behind_its_packet_identifier(packet_type: PacketType, more: str) -> None:
+    with pytest.raises(MalformedPacket, match=f"{packet_type.name}: bytes follow") as caught:
+        decode(Frame(type=packet_type, flags=0, body=bytes.fromhex(f"00 0a {more}")), V311)
+    assert caught.value.reason_code == 0x81
 
 
 @pytest.mark.parametrize("body", ["00 07 00", "00 07 00 00"])
@@ -211,7 +215,7 @@ def test_a_topic_that_is_too_long_for_aws_is_left_to_the_server() -> None:
 
 
 def test_a_payload_of_any_size_is_carried() -> None:
-    for size in (0, 1, 122, 123, 16_378, 16_379, 131_072):
+    for size in (0, 1, 124, 125, 16_380, 16_381, 131_072):
         packet = Publish(topic="t", payload=bytes(size))
         assert decode(one_frame(encode(packet, V311)), V311) == packet
 
@@ -221,7 +225,7 @@ def test_a_message_for_many_receivers_is_the_same_as_one_for_each(version: MqttV
     message = Publish(topic="a/b", payload=b"payload")
     encoder = PublishEncoder(message, version)
     for qos, packet_id, dup in ((0, None, False), (1, 1, False), (1, 65_535, True), (2, 256, True)):
-        for retain in (False, True):
+        for retain in (True, False, True):
             packet = Publish(topic="a/b", payload=b"payload", qos=qos, packet_id=packet_id, dup=dup, retain=retain)
             wire = encoder.encode(qos=qos, packet_id=packet_id, dup=dup, retain=retain)
             assert wire == encode(packet, version)
@@ -234,7 +238,7 @@ def test_an_encoder_of_many_takes_no_delivery_from_the_message() -> None:
 
 
 def test_payloads_and_secrets_stay_out_of_the_repr() -> None:
-    hidden = {P.CORRELATION_DATA: b"hidden", P.USER_PROPERTY: [("a", "hidden")]}
+    hidden: Properties = {P.CORRELATION_DATA: b"hidden", P.USER_PROPERTY: [("a", "hidden")]}
     shown = [
         Publish(topic="seen", payload=b"hidden", properties={**hidden, P.TOPIC_ALIAS: 7}),
         Puback(packet_id=1, properties={P.USER_PROPERTY: [("a", "hidden")], P.REASON_STRING: "seen"}),

@@ -20,6 +20,8 @@ MODULES = (
     "customauth.gateway",
     "customauth.compare",
     "customauth.mqtt",
+    "customauth.policy",
+    "customauth.policy_lint",
 )
 RECORD = Path(__file__).with_name("public_api.txt")
 

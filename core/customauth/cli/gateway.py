@@ -15,6 +15,9 @@ from customauth.cli.misuse import Misuse
 from customauth.cli.options import debug_option, show_debug
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
     from customauth.cli.gateway_log import RecordFiles, Tally
     from customauth.gateway import Gateway, GatewayConfig, Record, Sample
 
@@ -90,6 +93,7 @@ class _Wanted:
     is_flag=True,
     help="Show what the functions print, and their tracebacks. It may show credentials.",
 )
+@click.option("--uvloop", "on_uvloop", is_flag=True, help="Run on uvloop, which is faster and has to be installed.")
 @debug_option
 def command(
     config_file: Path | None,
@@ -100,6 +104,7 @@ def command(
     ca_dir: Path | None,
     data_dir: Path | None,
     time_scale: float,
+    on_uvloop: bool,
     debug: bool,
     **outputs: Any,
 ) -> None:
@@ -162,7 +167,18 @@ def command(
             else:
                 mend = "choose a --ca-dir that can be read and written"
             raise Misuse(f"{error.filename}: {error.strerror}", mend) from error
-        asyncio.run(_serve(gateway, config, sample, wanted, tally))
+        with asyncio.Runner(loop_factory=_uvloop() if on_uvloop else None) as runner:
+            runner.run(_serve(gateway, config, sample, wanted, tally))
+
+
+def _uvloop() -> Callable[[], AbstractEventLoop]:
+    try:
+        from uvloop import new_event_loop
+    except ImportError as error:
+        raise Misuse(
+            "uvloop is not installed", 'install it, pip install "customauth[uvloop]", or leave out --uvloop'
+        ) from error
+    return new_event_loop
 
 
 async def _serve(gateway: Gateway, config: GatewayConfig, sample: Sample | None, wanted: _Wanted, tally: Tally) -> None:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "demo": ("demo", "See every installed library make a signed connection to a local gateway."),
     "gateway": ("gateway", "Run the local gateway, AWS IoT Core's custom authentication on this machine."),
     "authorizer": ("authorizer", "Test an authorizer's function as TestInvokeAuthorizer does, or list them all."),
+    "policy": ("policy", "Say what policies allow and why, or find what is wrong with them."),
     "compare": ("compare", "Run the same scenarios through every backend, side by side."),
     "backends": ("backends", "List the backends, what they can do, and how to install them."),
     "username": ("username", "Show what the credentials look like on the wire."),
