@@ -66,7 +66,7 @@ def test_what_is_left_out_has_the_default_of_aws(tmp_path: Path) -> None:
     assert not authorizer.active
     assert not authorizer.signing_disabled
     assert (authorizer.enable_caching_for_http, authorizer.memory_size) == (False, 512)
-    assert not config.plus_is_space
+    assert (config.plus_is_space, config.enforce_quotas, config.recheck_connect_without_will) == (False,) * 3
     assert (config.domain_configurations, config.client_certificates) == ((), ())
     assert (config.names, config.default_authorizer) == (("localhost",), None)
     assert config.arn("client/x") == "arn:aws:iot:us-east-1:123456789012:client/x"
@@ -82,6 +82,8 @@ def test_everything_that_is_said_is_taken(tmp_path: Path) -> None:
         account = "210987654321"
         default_authorizer = "b"
         plus_is_space = true
+        enforce_quotas = true
+        recheck_connect_without_will = true
 
         [authorizers.a]
         status = "ACTIVE"
@@ -108,6 +110,8 @@ def test_everything_that_is_said_is_taken(tmp_path: Path) -> None:
     assert first.environment == {"TABLE": "devices"}
     assert (first.enable_caching_for_http, first.memory_size) == (True, 128)
     assert config.plus_is_space
+    assert config.enforce_quotas
+    assert config.recheck_connect_without_will
     assert (second.active, second.signing_disabled, dict(second.public_keys)) == (False, True, {})
 
 

@@ -147,6 +147,7 @@ def test_the_reasons_are_the_words_of_aws() -> None:
         "CLIENT_INITIATED_DISCONNECT",
         "CLIENT_ERROR",
         "CONNECTION_LOST",
+        "DUPLICATE_CLIENTID",
         "MQTT_KEEP_ALIVE_TIMEOUT",
         "SERVER_ERROR",
         "SERVER_INITIATED_DISCONNECT",
@@ -189,6 +190,7 @@ def test_an_end_and_a_note_as_json_have_every_field() -> None:
         "time": "2026-01-02T03:04:05.678+00:00",
         "peer": "127.0.0.1:9",
         "status": 404,
+        "closed": True,
         "text": "x",
     }
 

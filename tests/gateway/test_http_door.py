@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 
 from aloop import put_forward, run
 from customauth.gateway.authenticate import Authenticator
+from customauth.gateway.broker.conversation import Broker
+from customauth.gateway.broker.memory import MemoryRouter
+from customauth.gateway.broker.presence import Presence
+from customauth.gateway.broker.store import NoStore
 from customauth.gateway.config import DomainConfiguration, GatewayConfig
 from customauth.gateway.http_door import HttpDoor
 from customauth.gateway.office import Office
@@ -94,8 +98,13 @@ def open_door(*, room: int = 1 << 40) -> Door:
     records: list[Record] = []
     published: list[object] = []
     below = Below(room=room)
+    router = MemoryRouter(NoStore())
     office = Office(
-        authenticator=Authenticator(CONFIG, runtimes=bundled_runtime), record=records.append, domain=CONFIG.domain
+        authenticator=Authenticator(CONFIG, runtimes=bundled_runtime),
+        record=records.append,
+        domain=CONFIG.domain,
+        broker=Broker(router=router, presence=Presence(router)),
+        arn=CONFIG.arn,
     )
     origin = Origin(
         connection_id="c",

@@ -306,11 +306,11 @@ def test_a_retained_publish_needs_both_permissions(
 @pytest.mark.fact("A37")
 def test_a_policy_with_the_client_id_does_not_match_over_https(start_gateway: StartGateway) -> None:
     async def main() -> None:
-        async with start_gateway(answer=answering(allow("topic/${iot:ClientId}"))) as running:
-            for topic in ("%24%7Biot:ClientId%7D", "", "None", "null", "a"):
-                answer = await ask(running, f"/topics/{topic}", OPEN, body=b"1")
+        async with start_gateway(answer=answering(allow("topic/of/${iot:ClientId}"))) as running:
+            for name in ("%24%7Biot:ClientId%7D", "", "None", "null", "a"):
+                answer = await ask(running, f"/topics/of/{name}", OPEN, body=b"1")
                 assert answer is not None
-                assert answer.status == (400 if topic == "" else 403), topic
+                assert answer.status == 403, name
 
     run(main())
 

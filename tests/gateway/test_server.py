@@ -27,7 +27,8 @@ def test_closing_the_gateway_tells_and_closes_every_connection(start_gateway: St
     async def main() -> None:
         async with contextlib.AsyncExitStack() as clients:
             async with start_gateway() as running:
-                packets = [connect(named("open"), version=version) for version in (V5, V5, V311)]
+                versions = {"a": V5, "b": V5, "c": V311}
+                packets = [connect(named("open"), client_id=name, version=v) for name, v in versions.items()]
                 opened = [await clients.enter_async_context(running.accepted(packet)) for packet in packets]
                 opened.append(await clients.enter_async_context(running.client()))
             # Server shutting down, for those that can be told.
@@ -162,7 +163,8 @@ def test_beyond_the_most_strangers_the_oldest_has_to_go(
 
     async def main() -> None:
         async with start_gateway() as running, contextlib.AsyncExitStack() as clients:
-            accepted = [await clients.enter_async_context(running.accepted()) for _ in range(5)]
+            packets = [connect(named("open"), client_id=f"accepted-{number}") for number in range(5)]
+            accepted = [await clients.enter_async_context(running.accepted(packet)) for packet in packets]
             strangers = [await clients.enter_async_context(running.client()) for _ in range(3)]
             assert running.notes() == []
             newest = await clients.enter_async_context(running.client())
@@ -173,8 +175,8 @@ def test_beyond_the_most_strangers_the_oldest_has_to_go(
             for client in accepted:
                 await client.send_packet(Pingreq())
                 assert isinstance(await client.packet(), Pingresp)
-            for client in (*strangers[1:], newest):
-                assert await client.connect(connect(named("open")))
+            for number, client in enumerate((*strangers[1:], newest)):
+                assert await client.connect(connect(named("open"), client_id=f"stranger-{number}"))
             for client in (*accepted, *strangers[1:], newest):
                 await client.send_packet(Pingreq())
                 assert isinstance(await client.packet(), Pingresp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterator, Mapping
 
 from attrs import evolve, frozen
@@ -37,6 +38,9 @@ from customauth.policy import Context, Policy, Request, connect_context, decide
 
 # How long a runtime that a new configuration no longer needs may finish its work, in seconds: an invocation's limit.
 _RETIREMENT = 6.0
+# Answers that need not be validated again, and the characters of one.
+_MAX_KEPT = 256
+_LONGEST_KEPT = 8192
 
 
 class Authenticator:
@@ -150,7 +154,7 @@ class Authenticator:
                 invocation: Invocation = await self._runtimes[authorizer.name].runtime.invoke(event)
             self._show(authorizer, invocation.output)
             trace.answer = invocation.payload
-            return validate_answer(invocation.payload, policies_optional=attempt.origin.certificate is not None)
+            return _validated(invocation.payload, policies_optional=attempt.origin.certificate is not None)
         except FunctionFailed as error:
             self._show(authorizer, error.output)
             why = f"the function of authorizer {authorizer.name} failed: {error}"
@@ -225,6 +229,15 @@ class _Running:
 
     spec: FunctionSpec
     runtime: Runtime
+
+
+def _validated(payload: str, *, policies_optional: bool) -> Answer:
+    """Validate an answer; a function gives the same one to many."""
+    validate = _validated_before if len(payload) <= _LONGEST_KEPT else validate_answer
+    return validate(payload, policies_optional=policies_optional)
+
+
+_validated_before = functools.lru_cache(_MAX_KEPT)(validate_answer)
 
 
 def _forbidden(config: GatewayConfig, policies: tuple[Policy, ...], attempt: Attempt) -> str | Refusal:

@@ -119,6 +119,9 @@ class GatewayConfig:
     :ivar default_authorizer: the account's default: who decides when neither the client nor the domain configuration
         names one (A60).
     :ivar plus_is_space: whether a ``+`` in a user name is read as a space; AWS's own reading is unknown (A14).
+    :ivar enforce_quotas: whether the rates of an account hold (E9, E28, E38, E41).
+    :ivar recheck_connect_without_will: whether iot:Connect is decided over again without the will, a minute after a
+        client with a will has connected (C31).
     :ivar files: the files that it was read from, the functions' aside.
     """
 
@@ -130,6 +133,8 @@ class GatewayConfig:
     domain_configurations: tuple[DomainConfiguration, ...] = ()
     client_certificates: tuple[ClientCertificate, ...] = ()
     plus_is_space: bool = False
+    enforce_quotas: bool = False
+    recheck_connect_without_will: bool = False
     files: tuple[Path, ...] = field(default=(), eq=False, repr=False)
 
     @property

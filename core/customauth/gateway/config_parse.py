@@ -78,6 +78,8 @@ def parse_config(text: str, *, file: Path) -> GatewayConfig:
         domain_configurations=parse_domains(root, authorizers, names),
         client_certificates=parse_certificates(root),
         plus_is_space=gateway.flag("plus_is_space", False),
+        enforce_quotas=gateway.flag("enforce_quotas", False),
+        recheck_connect_without_will=gateway.flag("recheck_connect_without_will", False),
         files=tuple(dict.fromkeys(source.files)),
     )
     gateway.finish()

@@ -6,8 +6,9 @@ import uuid
 
 from attrs import frozen
 
+from customauth.gateway.broker.messages import extras_fault
 from customauth.gateway.broker.topics import topic_fault
-from customauth.mqtt import Connack, Connect, MqttVersion, Property
+from customauth.mqtt import Connack, Connect, MqttVersion, Property, Will
 
 MAX_PACKET_SIZE = 149_504
 """The largest packet that AWS takes, in bytes: 146 KiB (E2)."""
@@ -23,6 +24,7 @@ _UNSPECIFIED = 0x80
 _CLIENT_ID_NOT_VALID = 0x85
 _NOT_AUTHORIZED = 0x87
 _TOPIC_NAME_INVALID = 0x90
+_QUOTA_EXCEEDED = 0x97
 _QOS_NOT_SUPPORTED = 0x9B
 _IDENTIFIER_REJECTED_311 = 0x02
 
@@ -60,17 +62,10 @@ def objection(connect: Connect) -> Objection | None:
             why="no client id and no clean session (E7)",
             fix="send a client id, or ask for a clean session",
         )
-    if connect.will is not None and connect.will.qos > 1:
-        return Objection(
-            code=_QOS_NOT_SUPPORTED if v5 else None,
-            why="the will has QoS 2 (E19)",
-            fix="use QoS 0 or 1",
-        )
-    fault = None if connect.will is None else topic_fault(connect.will.topic)
-    if fault is not None:
-        return Objection(
-            code=_TOPIC_NAME_INVALID if v5 else None, why=f"the will's topic: {fault}", fix="choose another topic"
-        )
+    if connect.will is not None:
+        found = _objection_to_will(connect.will, v5)
+        if found is not None:
+            return found
     wanted = connect.properties.get(Property.MAXIMUM_PACKET_SIZE, MAX_PACKET_SIZE)
     if isinstance(wanted, int) and wanted < _LEAST_PACKET_SIZE:
         return Objection(
@@ -79,6 +74,17 @@ def objection(connect: Connect) -> Objection | None:
             fix="raise it",
         )
     return None
+
+
+def _objection_to_will(will: Will, v5: bool) -> Objection | None:
+    code, why, fix = _QOS_NOT_SUPPORTED, None, "use QoS 0 or 1"
+    if will.qos > 1:
+        why = "the will has QoS 2 (E19)"
+    elif fault := topic_fault(will.topic, retain=will.retain):
+        code, why, fix = _TOPIC_NAME_INVALID, f"the will's topic: {fault}", "choose another topic"
+    elif fault := extras_fault(will.properties):
+        code, why, fix = _QUOTA_EXCEEDED, f"the will: {fault}", "shorten it"
+    return None if why is None else Objection(code=code if v5 else None, why=why, fix=fix)
 
 
 def effective_client_id(connect: Connect) -> str:

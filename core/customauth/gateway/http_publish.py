@@ -56,10 +56,11 @@ def read_publish(request: HttpRequest) -> Publish:
             headers=(("allow", "POST"),),
         )
     options = {name: values[0] for name, values in parse_qs(request.query, keep_blank_values=True).items()}
+    retain = _flag("retain", options.get("retain", "false"))
     return Publish(
-        topic=_published_to(request.path[len(_PREFIX) :]),
+        topic=_published_to(request.path[len(_PREFIX) :], retain),
         qos=_qos(options.get("qos", "0")),
-        retain=_flag("retain", options.get("retain", "false")),
+        retain=retain,
         content_type=_content_type(options.get("contentType")),
         response_topic=_response_topic(options.get("responseTopic")),
         expiry=_expiry(options.get("messageExpiry")),
@@ -91,18 +92,18 @@ def http_message(publish: Publish, payload: bytes) -> Message:
     )
 
 
-def _published_to(path: str) -> str:
+def _published_to(path: str, retain: bool) -> str:
     # A slash is the topic's own, raw or as %2F (A32).
     try:
         topic = unquote_to_bytes(path).decode()
     except UnicodeDecodeError as error:
         raise BadRequest("the topic is not UTF-8 after percent-decoding") from error
-    return _topic("the topic", topic)
+    return _topic("the topic", topic, retain=retain)
 
 
-def _topic(what: str, topic: str) -> str:
+def _topic(what: str, topic: str, *, retain: bool = False) -> str:
     _check_text(what, topic)
-    fault = topic_fault(topic)
+    fault = topic_fault(topic, retain=retain)
     if fault is not None:
         raise BadRequest(f"{what}: {fault}")
     return topic

@@ -27,6 +27,7 @@ class Office:
     :ivar broker: brings messages from publishers to subscribers.
     :ivar arn: makes the ARN of a resource of the account.
     :ivar time_scale: how many times faster than the clock the seconds of authorizers and WebSockets pass.
+    :ivar recheck_connect: tells whether iot:Connect is decided over again without the will (C31).
     """
 
     authenticator: Authenticator
@@ -35,6 +36,7 @@ class Office:
     broker: Broker
     arn: Callable[[str], str]
     time_scale: float = 1.0
+    recheck_connect: Callable[[], bool] = lambda: False
 
     def decided(self, decision: Decision) -> None:
         """Record a decision."""

@@ -22,6 +22,7 @@ from customauth.gateway.aws_log import metric
 from customauth.gateway.broker.conversation import Broker
 from customauth.gateway.broker.memory import MemoryRouter
 from customauth.gateway.broker.presence import Presence
+from customauth.gateway.broker.quotas import Quotas
 from customauth.gateway.broker.store import NoStore, SqliteStore
 from customauth.gateway.ca import server_identity
 from customauth.gateway.client_hello import ClientHello
@@ -63,6 +64,8 @@ class Gateway:
         async with Gateway(config, folder=Path("gateway"), port=0) as gateway:
             print(gateway.endpoint, gateway.ca_file)
 
+    It runs on uvloop as well: ``asyncio.Runner(loop_factory=uvloop.new_event_loop)``.
+
     :param folder: where its CA is kept, or made at the first start.
     :param host: the address to listen on; ``localhost`` is 127.0.0.1 and, where it can be had, ::1.
     :param port: 0 takes a free one; read it back from ``port``. It stands for AWS's port 443.
@@ -79,8 +82,9 @@ class Gateway:
     :param on_function_output: called with the name of an authorizer and what its function printed, with the traceback
         where it raised; the end of it, 4096 bytes at most. It may hold credentials.
     :raises ValueError: when the folder holds a CA that cannot be read, or half of one, when a function has no runtime,
-        or for a further port or a time scale that cannot be.
-    :raises OSError: when the folder cannot be written.
+        when the data folder is another gateway's or cannot be used, or for a further port or a time scale that
+        cannot be.
+    :raises OSError: when a folder cannot be written.
     """
 
     def __init__(
@@ -114,20 +118,25 @@ class Gateway:
         self.ports: dict[int, int] = {}
         self.ca_file: Path = folder / "ca.pem"
         self._contexts = self._make_contexts(config)
+        authenticator = Authenticator(config, runtimes=runtimes, on_function_output=on_function_output)
+        # What may refuse to be has been made by now: nobody would close the file.
         store = NoStore() if data_folder is None else SqliteStore(data_folder)
         self._router = MemoryRouter(store, time_scale=time_scale)
+        self._quotas: Quotas | None = None
         self._office = Office(
-            authenticator=Authenticator(config, runtimes=runtimes, on_function_output=on_function_output),
+            authenticator=authenticator,
             record=self._record,
             domain=self._domain,
-            broker=Broker(router=self._router, presence=Presence(self._router)),
+            broker=Broker(router=self._router, presence=Presence(self._router), quotas=self._account_quotas),
             arn=self._arn,
             time_scale=time_scale,
+            recheck_connect=lambda: self._config.recheck_connect_without_will,
         )
         self._servers: list[asyncio.Server] = []
         self._connections: set[TlsConnection] = set()
         self._strangers: dict[TlsConnection, None] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._sweep_timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._empty = asyncio.Event()
         self._metrics: Counter[tuple[str, str]] = Counter()
@@ -165,7 +174,7 @@ class Gateway:
         if self._follow is not None:
             watcher = ConfigWatcher(self._follow, self._config, changed=self.configure, refused=self._keep)
             self._tasks.append(asyncio.get_running_loop().create_task(watcher.run()))
-        self._tasks.append(asyncio.get_running_loop().create_task(self._sweep()))
+        self._wait_for_sweep()
 
     def configure(self, config: GatewayConfig) -> None:
         """Serve another configuration from now on; the connections that are open stay.
@@ -191,6 +200,8 @@ class Gateway:
     async def aclose(self) -> None:
         """Stop listening, tell every client and close, end the authorizers' runtimes."""
         self._closing = True
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
         async with contextlib.AsyncExitStack() as ending:
             # From the last to the first, each of them also when one fails: who is told of an end may raise.
             ending.callback(self._router.close_all)
@@ -256,6 +267,7 @@ class Gateway:
             handler=functools.partial(self._front, role),
             failed=self._handshake_failed,
             note=self._office.note,
+            crowded=lambda: len(self._strangers) > 1,
             opened=self._opened,
             closed=self._closed,
         )
@@ -321,11 +333,20 @@ class Gateway:
     def _arn(self, resource: str) -> str:
         return self._config.arn(resource)
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(_SWEEP_INTERVAL)
-            self._router.expire()
-            self._router.commit()
+    def _account_quotas(self) -> Quotas | None:
+        if not self._config.enforce_quotas:
+            return None
+        if self._quotas is None:
+            self._quotas = Quotas(clock=asyncio.get_running_loop().time)
+        return self._quotas
+
+    def _wait_for_sweep(self) -> None:
+        self._sweep_timer = asyncio.get_running_loop().call_later(_SWEEP_INTERVAL, self._sweep)
+
+    def _sweep(self) -> None:
+        self._wait_for_sweep()
+        self._router.expire()
+        self._router.commit()
 
     def _handshake_failed(self, peer: str, failure: ssl.SSLError) -> None:
         self._office.note(peer, failure_line(failure, self.ca_file, self._config.names[0]))

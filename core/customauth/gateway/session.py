@@ -11,8 +11,8 @@ from typing import Protocol
 
 from customauth.gateway import handshake
 from customauth.gateway.attempt import Attempt, Trace
-from customauth.gateway.broker.conversation import Conversation, Farewell, will_message
-from customauth.gateway.broker.messages import Message
+from customauth.gateway.broker.conversation import Conversation, Farewell
+from customauth.gateway.broker.messages import will_message
 from customauth.gateway.decision import Grant, Reason, Refusal, Step
 from customauth.gateway.lease import Lease
 from customauth.gateway.office import Office
@@ -32,6 +32,7 @@ from customauth.mqtt import (
     Properties,
     Property,
     UnsupportedProtocolLevel,
+    Will,
     decode,
     encode,
 )
@@ -42,8 +43,9 @@ _CONNECT_LIMIT = 10.0
 _MAX_PIPELINED = 100
 _MAX_PIPELINED_BYTES = 262_144
 _UNACCEPTABLE_VERSION_311 = 1
+# When iot:Connect is decided over again without the will, in seconds: AWS was seen to do so after 30 s to 5 min (C31).
+_RECHECK_AFTER = 60.0
 
-_DISCONNECT_WITH_WILL = 0x04
 _PROTOCOL_ERROR = 0x82
 _NOT_AUTHORIZED = 0x87
 _SHUTTING_DOWN = 0x8B
@@ -52,7 +54,7 @@ _TAKEN_OVER = 0x8E
 _QUOTA_EXCEEDED = 0x97
 _ADMINISTRATIVE_ACTION = 0x98
 # What AWS says of a packet that is none (E34); of one that is too large it says that a quota is exceeded (E21).
-_SENT_CODES = (0x81, 0x82, 0x8F, 0x90, 0x93, 0x94)
+_SENT_CODES = {code: code for code in (0x81, 0x82, 0x8F, 0x90, 0x93, 0x94)} | {0x95: _QUOTA_EXCEEDED}
 
 _log = logging.getLogger("customauth.gateway")
 
@@ -108,6 +110,7 @@ class MqttSession:
         "_office",
         "_origin",
         "_reader",
+        "_recheck",
         "_spoken",
         "_timer",
         "_waiting",
@@ -130,7 +133,8 @@ class MqttSession:
         self._grant: Grant | None = None
         self._lease: Lease | None = None
         self._conversation: Conversation | None = None
-        self._will: Message | None = None
+        self._will: Will | None = None
+        self._recheck: asyncio.TimerHandle | None = None
         self._working = False
         self._flushing = False
         self._waiting: deque[Frame] = deque()
@@ -183,7 +187,10 @@ class MqttSession:
 
     def taken_over(self) -> None:
         """End the connection because the same client id has connected anew (E15)."""
-        self._end(DisconnectReason.DUPLICATE_CLIENT_ID, "the same client id connected anew", _TAKEN_OVER)
+        why = "the same client id connected anew"
+        self._end(DisconnectReason.DUPLICATE_CLIENT_ID, why, _TAKEN_OVER)
+        # Where the link was closing already, nobody has ended it yet; the session must be free now.
+        self._ended(DisconnectReason.DUPLICATE_CLIENT_ID, why)
 
     def lost(self) -> None:
         """The connection is gone, without a word unless an end was recorded before."""
@@ -218,17 +225,22 @@ class MqttSession:
 
     def _work(self) -> None:
         """Take the packets that have arrived, up to one that must be decided over first."""
+        waiting = self._waiting
         self._working = True
-        while self._waiting and (self._deciding is None or self._grant is not None) and not self._link.closing:
-            frame = self._waiting.popleft()
-            self._last_packet = self._loop.time()
-            try:
-                if self._grant is not None:
-                    self._serve(frame)
+        self._last_packet = self._loop.time()
+        try:
+            while waiting and self._grant is None and self._deciding is None and not self._link.closing:
+                self._open(waiting.popleft())
+            conversation, version = self._conversation, self._connect.version if self._connect is not None else None
+            # Whatever ends the connection takes the grant, and empties what waits.
+            while waiting and self._grant is not None and conversation is not None:
+                packet = decode(waiting.popleft(), version)
+                if isinstance(packet, Disconnect):
+                    self._leave(packet)
                 else:
-                    self._open(frame)
-            except MalformedPacket as error:
-                self._broken(error)
+                    conversation.take(packet)
+        except MalformedPacket as error:
+            self._broken(error)
         self._working = False
         self._flush()
 
@@ -257,13 +269,23 @@ class MqttSession:
                 # Where MQTT is not served with these credentials nobody answers it (A40, A50).
                 self._link.hang_up()
             return
-        objection = handshake.objection(connect)
+        objection = handshake.objection(connect) or self._too_soon(connect)
         if objection is not None:
             refusal = Refusal(reason=Reason.PROTOCOL, why=objection.why, fix=objection.fix)
             self._office.decided(Trace().decision(self._attempt, refusal))
             self._refuse(handshake.objecting(objection.code))
             return
         self._deciding = self._loop.create_task(self._decide(self._attempt))
+
+    def _too_soon(self, connect: Connect) -> handshake.Objection | None:
+        quotas = self._office.broker.quotas()
+        if quotas is None or not connect.client_id or quotas.connect(connect.client_id):
+            return None
+        return handshake.Objection(
+            code=_QUOTA_EXCEEDED if connect.version is MqttVersion.V5 else None,
+            why="the same client id connected less than a second ago (E9)",
+            fix="wait a second before connecting again",
+        )
 
     async def _decide(self, attempt: Attempt) -> None:
         trace = Trace()
@@ -296,7 +318,7 @@ class MqttSession:
             grant, time_scale=self._office.time_scale, refresh=self._ask_again, expire=self._disconnect_after
         )
         client_id = attempt.client_id or ""
-        self._will = will_message(connect, client_id)
+        self._will = connect.will
         self._conversation = Conversation(
             self,
             self._office.broker,
@@ -315,6 +337,8 @@ class MqttSession:
         self._longest_silence = handshake.longest_silence(connect.keep_alive)
         self._last_packet = self._loop.time()
         self._watch_keep_alive()
+        if self._will is not None and self._office.recheck_connect():
+            self._recheck = self._loop.call_later(_RECHECK_AFTER / self._office.time_scale, self._connect_again)
         self._work()
 
     def _refuse(self, connack: Connack | None) -> None:
@@ -342,16 +366,16 @@ class MqttSession:
             if self._conversation is not None and self._attempt is not None:
                 self._conversation.renew(self._office.permissions(outcome, self._attempt))
 
+    def _connect_again(self) -> None:
+        if self._conversation is not None:
+            decision = self._conversation.connect_without_will()
+            if not decision.allowed:
+                why = f"iot:Connect without the will's context: {decision.reason} (C31)"
+                self._end(DisconnectReason.AUTH_ERROR, why, _NOT_AUTHORIZED)
+
     def _disconnect_after(self) -> None:
         # C28, I6
         self._end(DisconnectReason.CUSTOMAUTH_TTL, "disconnectAfterInSeconds is over", _ADMINISTRATIVE_ACTION)
-
-    def _serve(self, frame: Frame) -> None:
-        packet = decode(frame, self._connect.version if self._connect else None)
-        if isinstance(packet, Disconnect):
-            self._leave(packet)
-        elif self._conversation is not None:
-            self._conversation.take(packet)
 
     def _leave(self, packet: Disconnect) -> None:
         """Let the client go as it wishes: with another session expiry (E39), and without its will (E42)."""
@@ -361,7 +385,8 @@ class MqttSession:
             if fault is not None:
                 self._end(DisconnectReason.CLIENT_ERROR, fault, _PROTOCOL_ERROR)
                 return
-        if packet.reason_code != _DISCONNECT_WITH_WILL:
+        if not packet.reason_code:
+            # By any other code the client wants it sent (MQTT 5, 3.1.2.5).
             self._will = None
         self._end(DisconnectReason.CLIENT_INITIATED, "", None)
 
@@ -379,7 +404,7 @@ class MqttSession:
         self._answers.clear()
 
     def _broken(self, error: MalformedFrame | MalformedPacket) -> None:
-        code = error.reason_code if error.reason_code in _SENT_CODES else _QUOTA_EXCEEDED
+        code = _SENT_CODES.get(error.reason_code, _PROTOCOL_ERROR)
         self._drop(f"malformed packet: {error}", code)
 
     def _drop(self, why: str, code: int | None = None) -> None:
@@ -422,7 +447,8 @@ class MqttSession:
         grant, self._grant = self._grant, None
         by_client = reason is DisconnectReason.CLIENT_INITIATED
         if self._conversation is not None:
-            self._conversation.end(reason=reason.value, by_client=by_client, will=self._will)
+            will = None if self._will is None else will_message(self._will, self._attempt.client_id or "")
+            self._conversation.end(reason=reason.value, by_client=by_client, will=will)
         self._office.ended(
             Ending(
                 time=datetime.now(UTC),
@@ -454,6 +480,8 @@ class MqttSession:
     def _stop(self) -> None:
         self._stop_timer()
         self._waiting.clear()
+        if self._recheck is not None:
+            self._recheck.cancel()
         if self._lease is not None:
             self._lease.end()
         if self._deciding is not None:

@@ -6,9 +6,10 @@ place of the one in memory.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
 from customauth.gateway.broker.messages import Message
 from customauth.mqtt import MqttVersion
@@ -25,7 +26,8 @@ class Subscription:
     retain_handling: int = 0
 
 
-@frozen(kw_only=True)
+# Not frozen: attrs needs twice as long to make what is.
+@define(kw_only=True)
 class Delivery:
     """A message for one client.
 
@@ -84,8 +86,8 @@ class Router(Protocol):
     def unsubscribe(self, client_id: str, text: str) -> None:
         """End a subscription."""
 
-    def subscriptions(self, client_id: str) -> int:
-        """Count the client's subscriptions."""
+    def subscriptions(self, client_id: str) -> Collection[str]:
+        """Return the filters that the client has subscribed to."""
 
     def publish(self, message: Message) -> None:
         """Bring a message to its subscribers, and retain it if it says so."""

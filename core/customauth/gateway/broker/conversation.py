@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 import uuid
+from collections import deque
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from attrs import frozen
 
 from customauth.gateway.broker.contract import Delivery, Router, Subscription
 from customauth.gateway.broker.limits import (
+    KEEP_UNACKNOWLEDGED,
     MAX_ALIASES,
-    MAX_CONTENT_TYPE,
-    MAX_CORRELATION_DATA,
     MAX_FILTERS,
     MAX_PAYLOAD,
     MAX_SUBSCRIPTIONS,
-    MAX_USER_PROPERTIES,
 )
-from customauth.gateway.broker.messages import FORWARDED, Message, message_expiry
-from customauth.gateway.broker.outbox import Outbox
+from customauth.gateway.broker.messages import Message, extras_fault, published
+from customauth.gateway.broker.outbox import SWEEPS, Outbox
 from customauth.gateway.broker.permissions import Permissions
-from customauth.gateway.broker.presence import Presence
+from customauth.gateway.broker.presence import Presence, Visit
+from customauth.gateway.broker.quotas import REPLAYED_PER_SECOND, Quotas
 from customauth.gateway.broker.topics import filter_fault, topic_fault
 from customauth.mqtt import (
     Connect,
@@ -40,6 +40,7 @@ from customauth.mqtt import (
     Unsubscribe,
     encode,
 )
+from customauth.policy import Decision
 
 _UNSPECIFIED_311 = 0x80
 _PROTOCOL_ERROR = 0x82
@@ -84,10 +85,14 @@ class Client(Protocol):
 
 @frozen(kw_only=True)
 class Broker:
-    """The gateway's router, and AWS's own messages through it."""
+    """The gateway's router, and AWS's own messages through it.
+
+    :ivar quotas: returns the account's rates, None where they are not held.
+    """
 
     router: Router
     presence: Presence
+    quotas: Callable[[], Quotas | None] = lambda: None
 
 
 class Conversation:
@@ -98,16 +103,22 @@ class Conversation:
 
     __slots__ = (
         "_aliases",
+        "_allowance",
         "_broker",
         "_client",
         "_client_id",
+        "_discarded",
         "_expiry",
         "_note",
         "_outbox",
         "_permissions",
         "_principal_id",
-        "_session",
+        "_quotas",
+        "_replay",
+        "_replay_timer",
+        "_sweep_timer",
         "_version",
+        "_visit",
     )
 
     def __init__(
@@ -131,7 +142,13 @@ class Conversation:
         self._permissions = permissions
         self._note = note
         self._aliases: dict[int, str] = {}
-        self._session = ""
+        self._visit: Visit | None = None
+        self._quotas = broker.quotas()
+        self._allowance = None if self._quotas is None else self._quotas.connection()
+        self._discarded = 0
+        self._replay: deque[Delivery] = deque()
+        self._replay_timer: asyncio.TimerHandle | None = None
+        self._sweep_timer: asyncio.TimerHandle | None = None
         properties = connect.properties
         self._outbox = Outbox(
             version=connect.version,
@@ -151,11 +168,14 @@ class Conversation:
             self._client_id, self, version=self._version, clean_start=clean_start, expiry=self._expiry
         )
         accept(opened.session_present)
-        self._session = self._broker.presence.connected(
-            self._client_id, principal_id=self._principal_id, address=address
-        )
-        for delivery in opened.waiting:
-            self.deliver(delivery)
+        self._visit = self._broker.presence.connected(self._client_id, principal_id=self._principal_id, address=address)
+        self._wait_for_sweep()
+        self._replay.extend(opened.waiting)
+        if self._quotas is not None:
+            self._replay_next()
+            return
+        while self._replay:
+            self.deliver(self._replay.popleft())
 
     def renew(self, permissions: Permissions) -> None:
         """Decide by other permissions from now on (C30)."""
@@ -181,6 +201,8 @@ class Conversation:
     def deliver(self, delivery: Delivery) -> None:
         """Bring a message to the client, if it may receive it (D7)."""
         if self._permissions.receive(delivery.message.topic):
+            if self._allowance is not None:
+                self._allowance.spend()
             self._outbox.add(delivery)
         else:
             self._settle(delivery)
@@ -213,20 +235,46 @@ class Conversation:
 
         :param will: what is to be published now; none where the client said goodbye (E42, C38).
         """
+        for timer in (self._replay_timer, self._sweep_timer):
+            if timer is not None:
+                timer.cancel()
         if self._outbox.dropped:
             self._note(f"{self._outbox.dropped} messages were dropped: the client took them too slowly")
+        if self._discarded:
+            self._note(f"{self._discarded} messages of the client were discarded: it sent them too fast (E28, E41)")
         router = self._broker.router
-        router.close(self._client_id, self, expiry=self._expiry, unsettled=self._outbox.unsettled())
+        unsettled = (*self._outbox.unsettled(), *(delivery for delivery in self._replay if delivery.qos))
+        router.close(self._client_id, self, expiry=self._expiry, unsettled=unsettled)
         if will is not None:
             router.publish(will)
-        self._broker.presence.disconnected(
-            self._client_id,
-            session=self._session,
-            principal_id=self._principal_id,
-            reason=reason,
-            by_client=by_client,
-        )
+        if self._visit is not None:
+            self._broker.presence.disconnected(
+                self._client_id,
+                visit=self._visit,
+                principal_id=self._principal_id,
+                reason=reason,
+                by_client=by_client,
+            )
         router.commit()
+
+    def connect_without_will(self) -> Decision:
+        """Decide over the connect again, as if it had had no will (C31)."""
+        return self._permissions.connect_without_will(persistent=self._expiry > 0)
+
+    def _replay_next(self) -> None:
+        """Bring what waited for the client, at the rate of AWS (E38)."""
+        if self._replay:
+            self.deliver(self._replay.popleft())
+            again = asyncio.get_running_loop().call_later(1 / REPLAYED_PER_SECOND, self._replay_next)
+            self._replay_timer = again
+
+    def _wait_for_sweep(self) -> None:
+        interval = KEEP_UNACKNOWLEDGED[self._version] / SWEEPS
+        self._sweep_timer = asyncio.get_running_loop().call_later(interval, self._sweep)
+
+    def _sweep(self) -> None:
+        self._outbox.sweep()
+        self._wait_for_sweep()
 
     def _settle(self, delivery: Delivery) -> None:
         self._broker.router.settle(self._client_id, delivery)
@@ -235,18 +283,24 @@ class Conversation:
         if packet.qos > 1:
             self._client.cut_off(Farewell(code=_QOS_NOT_SUPPORTED, why="PUBLISH with QoS 2 (E18, E19)"))
             return
-        topic = self._topic(packet)
+        topic = self._topic(packet) if packet.properties else packet.topic
         if topic is None:
+            return
+        if self._allowance is not None and not self._allowance.take():
+            # AWS does not say so: a message of QoS 1 gets no PUBACK (E28).
+            self._discarded += 1
             return
         if len(packet.payload) > MAX_PAYLOAD:
             why = f"the payload has more than {MAX_PAYLOAD} bytes (E21)"
             self._client.cut_off(Farewell(code=_QUOTA_EXCEEDED, why=why))
             return
-        fault = topic_fault(topic) or _extras_fault(packet.properties)
-        if fault is None and packet.retain and topic.startswith("$"):
-            fault = "a reserved topic cannot be retained (E41)"
+        fault = topic_fault(topic, retain=packet.retain)
         if fault is not None:
             self._refuse_publish(packet, Farewell(code=_TOPIC_INVALID, why=fault))
+            return
+        fault = extras_fault(packet.properties)
+        if fault is not None:
+            self._refuse_publish(packet, Farewell(code=_QUOTA_EXCEEDED, why=fault))
             return
         decision = self._permissions.publish(topic, retain=packet.retain)
         if not decision.allowed:
@@ -254,7 +308,10 @@ class Conversation:
             farewell = Farewell(code=_NOT_AUTHORIZED, why=decision.reason, text=text, forbidden=True)
             self._refuse_publish(packet, farewell)
             return
-        self._broker.router.publish(_message(packet, topic, self._client_id))
+        if packet.retain and self._quotas is not None and not self._quotas.retain(topic):
+            self._discard_retained(packet)
+            return
+        self._broker.router.publish(published(packet, topic, self._client_id))
         if packet.qos and packet.packet_id is not None:
             self._client.send(encode(Puback(packet_id=packet.packet_id), self._version))
 
@@ -272,6 +329,13 @@ class Conversation:
             self._client.cut_off(Farewell(code=_PROTOCOL_ERROR, why=f"topic alias {alias} was never set"))
             return None
         return self._aliases[alias]
+
+    def _discard_retained(self, packet: Publish) -> None:
+        """Take no second retained message to a topic within a second (E41), and end nothing for it."""
+        self._discarded += 1
+        if packet.packet_id is not None and self._version is MqttVersion.V5:
+            puback = Puback(packet_id=packet.packet_id, reason_code=_QUOTA_EXCEEDED)
+            self._client.send(encode(puback, self._version))
 
     def _refuse_publish(self, packet: Publish, farewell: Farewell) -> None:
         """Refuse as AWS does: with a PUBACK where there is one that can say so (D22, E23)."""
@@ -321,9 +385,9 @@ class Conversation:
         self._client.send(encode(Suback(packet_id=packet.packet_id, reason_codes=tuple(codes)), self._version))
         for delivery in owed:
             self.deliver(delivery)
-        if granted:
+        if granted and self._visit is not None:
             self._broker.presence.subscribed(
-                self._client_id, session=self._session, principal_id=self._principal_id, topics=granted
+                self._client_id, visit=self._visit, principal_id=self._principal_id, topics=granted
             )
 
     def _refusal(self, text: str) -> Farewell | None:
@@ -334,66 +398,22 @@ class Conversation:
         decision = self._permissions.subscribe(text)
         if not decision.allowed:
             return Farewell(code=_NOT_AUTHORIZED, why=decision.reason, forbidden=True)
-        if self._broker.router.subscriptions(self._client_id) >= MAX_SUBSCRIPTIONS:
+        known = self._broker.router.subscriptions(self._client_id)
+        if len(known) >= MAX_SUBSCRIPTIONS and text not in known:
             return Farewell(code=_QUOTA_EXCEEDED, why=f"more than {MAX_SUBSCRIPTIONS} subscriptions (E26)")
         return None
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
         for text in packet.filters:
             self._broker.router.unsubscribe(self._client_id, text)
-        codes = (0,) * len(packet.filters) if self._version is MqttVersion.V5 else ()
+        codes: tuple[int, ...] = ()
+        if self._version is MqttVersion.V5:
+            codes = tuple(0 if filter_fault(text) is None else _FILTER_INVALID for text in packet.filters)
         self._client.send(encode(Unsuback(packet_id=packet.packet_id, reason_codes=codes), self._version))
-        self._broker.presence.unsubscribed(
-            self._client_id, session=self._session, principal_id=self._principal_id, topics=packet.filters
-        )
-
-
-def will_message(connect: Connect, client_id: str) -> Message | None:
-    """Return the will of a CONNECT as a message (E42)."""
-    will = connect.will
-    if will is None:
-        return None
-    packet = Publish(
-        topic=will.topic,
-        payload=will.payload,
-        qos=will.qos,
-        retain=will.retain,
-        packet_id=1 if will.qos else None,
-        properties={key: value for key, value in will.properties.items() if key is not Property.WILL_DELAY_INTERVAL},
-    )
-    return _message(packet, will.topic, client_id)
-
-
-def _message(packet: Publish, topic: str, client_id: str) -> Message:
-    properties = packet.properties
-    if not properties:
-        return Message(topic=topic, payload=packet.payload, qos=packet.qos, retain=packet.retain, publisher=client_id)
-    expiry = properties.get(Property.MESSAGE_EXPIRY_INTERVAL)
-    return Message(
-        topic=topic,
-        payload=packet.payload,
-        qos=packet.qos,
-        retain=packet.retain,
-        properties={key: properties[key] for key in FORWARDED if key in properties},
-        expires=time.time() + message_expiry(expiry) if isinstance(expiry, int) else None,
-        publisher=client_id,
-    )
-
-
-def _extras_fault(properties: Properties) -> str | None:
-    """Say which property is longer than AWS takes it (E47)."""
-    if not properties:
-        return None
-    pairs = cast("list[tuple[str, str]]", properties.get(Property.USER_PROPERTY, []))
-    if sum(len(name.encode()) + len(value.encode()) for name, value in pairs) > MAX_USER_PROPERTIES:
-        return f"the user properties have more than {MAX_USER_PROPERTIES} bytes (E47)"
-    data = properties.get(Property.CORRELATION_DATA)
-    if isinstance(data, bytes) and len(data) > MAX_CORRELATION_DATA:
-        return f"the correlation data has more than {MAX_CORRELATION_DATA} bytes (E47)"
-    kind = properties.get(Property.CONTENT_TYPE)
-    if isinstance(kind, str) and len(kind.encode()) > MAX_CONTENT_TYPE:
-        return f"the content type has more than {MAX_CONTENT_TYPE} bytes (E47)"
-    return None
+        if self._visit is not None:
+            self._broker.presence.unsubscribed(
+                self._client_id, visit=self._visit, principal_id=self._principal_id, topics=packet.filters
+            )
 
 
 def _number(properties: Properties, name: Property, default: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from customauth.mqtt import MqttVersion
+
 MAX_PAYLOAD = 131_072
 """Bytes of a payload (E21)."""
 
@@ -22,6 +24,9 @@ MAX_SUBSCRIPTIONS = 50
 
 MAX_UNACKNOWLEDGED = 100
 """QoS 1 messages towards a client that it has not acknowledged (E29)."""
+
+KEEP_UNACKNOWLEDGED = {MqttVersion.V311: 3600.0, MqttVersion.V5: 960.0}
+"""Seconds that a QoS 1 message waits for its acknowledgement, by version (E30)."""
 
 MAX_ALIASES = 8
 """Topic aliases of one connection, each way (E2, E36)."""

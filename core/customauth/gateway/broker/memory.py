@@ -6,14 +6,14 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from attrs import define, evolve, field
 
 from customauth.gateway.broker.contract import Delivery, Opened, Receiver, Subscription
 from customauth.gateway.broker.messages import Message
 from customauth.gateway.broker.store import KeptSession, Store
-from customauth.gateway.broker.topics import TopicTree, has_wildcard, share_of
+from customauth.gateway.broker.topics import TopicTree, share_of
 from customauth.mqtt import MqttVersion
 
 # What waits for a client that is away; what comes on top of it is dropped.
@@ -76,11 +76,7 @@ class MemoryRouter:
         client.receiver = receiver
         client.expires = None
         self._keep(client, expiry)
-        now = self._clock()
-        waiting = tuple(delivery for delivery in client.waiting if not _outdated(delivery.message, now))
-        client.waiting.clear()
-        client.waiting_bytes = 0
-        return Opened(session_present=present, waiting=waiting)
+        return Opened(session_present=present, waiting=self._take_waiting(client))
 
     def close(self, client_id: str, receiver: Receiver, *, expiry: float, unsettled: tuple[Delivery, ...]) -> None:
         """Disconnect a client, unless another has taken its place."""
@@ -104,7 +100,7 @@ class MemoryRouter:
         self._add(client, subscription)
         if client.kept:
             self._store.subscribe(client_id, subscription)
-        return tuple(self._owed(subscription, new))
+        return tuple(self._owed(client, subscription, new))
 
     def unsubscribe(self, client_id: str, text: str) -> None:
         """End a subscription."""
@@ -114,24 +110,21 @@ class MemoryRouter:
             if client.kept:
                 self._store.unsubscribe(client_id, text)
 
-    def subscriptions(self, client_id: str) -> int:
-        """Count the client's subscriptions."""
-        return len(self._clients[client_id].subscriptions)
+    def subscriptions(self, client_id: str) -> Collection[str]:
+        """Return the filters that the client has subscribed to."""
+        return self._clients[client_id].subscriptions.keys()
 
     def publish(self, message: Message) -> None:
         """Bring a message to its subscribers, and retain it if it says so."""
         if message.retain:
             self._retain(message)
-        best: dict[str, Subscription] = {}
-        for client_id, subscription in self._tree.match(message.topic):
-            known = best.get(client_id)
-            if known is None or known.qos < subscription.qos:
-                best[client_id] = subscription
-        for client_id, subscription in best.items():
+        matches = self._tree.match(message.topic)
+        for client_id, subscription in matches if len(matches) < 2 else _best(matches, message.publisher):
             if not (subscription.no_local and client_id == message.publisher):
                 self._send(self._clients[client_id], subscription, message)
-        for _, members in self._shares.match(message.topic):
-            self._send_to_one(members, message)
+        if self._groups:
+            for _, members in self._shares.match(message.topic):
+                self._send_to_one(members, message)
 
     def settle(self, client_id: str, delivery: Delivery) -> None:
         """Forget a message that the client has acknowledged, or may not have."""
@@ -152,11 +145,10 @@ class MemoryRouter:
             self._forget(client)
 
     def _send(self, client: _Client, subscription: Subscription, message: Message) -> None:
-        qos = min(message.qos, subscription.qos)
-        retain = message.retain and subscription.retain_as_published
-        delivery = Delivery(message=message, qos=qos, retain=retain)
+        qos = message.qos and subscription.qos
+        delivery = Delivery(message=message, qos=qos, retain=message.retain and subscription.retain_as_published)
         if qos and client.kept:
-            delivery = evolve(delivery, stored=self._store.keep(client.client_id, delivery))
+            delivery = self._stored(client, delivery)
         if client.receiver is not None:
             client.receiver.deliver(delivery)
         elif qos and not self._expired(client):
@@ -168,6 +160,11 @@ class MemoryRouter:
         client_id = secrets.choice(there or list(members))
         self._send(self._clients[client_id], members[client_id], message)
 
+    def _stored(self, client: _Client, delivery: Delivery) -> Delivery:
+        if not (delivery.qos and client.kept):
+            return delivery
+        return evolve(delivery, stored=self._store.keep(client.client_id, delivery))
+
     def _wait(self, client: _Client, delivery: Delivery) -> None:
         size = len(delivery.message.payload)
         if len(client.waiting) >= _MAX_WAITING or client.waiting_bytes + size > _MAX_WAITING_BYTES:
@@ -177,6 +174,19 @@ class MemoryRouter:
         client.waiting.append(delivery)
         client.waiting_bytes += size
 
+    def _take_waiting(self, client: _Client) -> tuple[Delivery, ...]:
+        """Return what waits for a client and is still of use."""
+        now = self._clock()
+        found: list[Delivery] = []
+        for delivery in client.waiting:
+            if _outdated(delivery.message, now):
+                self.settle(client.client_id, delivery)
+            else:
+                found.append(delivery)
+        client.waiting.clear()
+        client.waiting_bytes = 0
+        return tuple(found)
+
     def _retain(self, message: Message) -> None:
         if message.payload:
             self._retained[message.topic] = message
@@ -184,18 +194,19 @@ class MemoryRouter:
             self._retained.pop(message.topic, None)
         self._store.retain(message)
 
-    def _owed(self, subscription: Subscription, new: bool) -> Iterator[Delivery]:
-        """Yield the retained message of an exact topic: none for wildcards, none for shared ones (E41)."""
+    def _owed(self, client: _Client, subscription: Subscription, new: bool) -> Iterator[Delivery]:
+        """Yield the retained message of an exact topic.
+
+        Wildcards and shared subscriptions are owed none (E41), and find none: no topic looks like them.
+        """
         wanted = subscription.retain_handling == 0 or (subscription.retain_handling == 1 and new)
-        if not wanted or has_wildcard(subscription.filter) or share_of(subscription.filter) is not None:
-            return
-        message = self._retained.get(subscription.filter)
+        message = self._retained.get(subscription.filter) if wanted else None
         if message is None:
             return
         if _outdated(message, self._clock()):
             self._retain(evolve(message, payload=b""))
             return
-        yield Delivery(message=message, qos=min(message.qos, subscription.qos), retain=True)
+        yield self._stored(client, Delivery(message=message, qos=min(message.qos, subscription.qos), retain=True))
 
     def _add(self, client: _Client, subscription: Subscription) -> None:
         client.subscriptions[subscription.filter] = subscription
@@ -223,7 +234,11 @@ class MemoryRouter:
 
     def _keep(self, client: _Client, expiry: float) -> None:
         """Let the store keep a session that outlives its connection, from the moment that it does."""
-        if expiry <= 0 or client.kept:
+        if client.kept:
+            # What the store was told when the last connection ended must not hold for this one.
+            self._store.expire(client.client_id, None if expiry > 0 else self._clock())
+            return
+        if expiry <= 0:
             return
         client.kept = True
         self._store.open(client.client_id, client.version)
@@ -247,6 +262,18 @@ class MemoryRouter:
             self._add(client, subscription)
         for delivery in kept.waiting:
             self._wait(client, delivery)
+
+
+def _best(matches: list[tuple[str, Subscription]], publisher: str | None) -> Iterable[tuple[str, Subscription]]:
+    """Choose for each client the one of its subscriptions that gets a message with the higher QoS."""
+    best: dict[str, Subscription] = {}
+    for client_id, subscription in matches:
+        if subscription.no_local and client_id == publisher:
+            continue
+        known = best.get(client_id)
+        if known is None or known.qos < subscription.qos:
+            best[client_id] = subscription
+    return best.items()
 
 
 def _outdated(message: Message, now: float) -> bool:

@@ -6,14 +6,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from attrs import evolve
+
 from customauth.gateway.broker.contract import Delivery
 from customauth.gateway.broker.limits import MAX_ALIASES, MAX_UNACKNOWLEDGED
+from customauth.gateway.broker.messages import Message
 from customauth.mqtt import MqttVersion, Properties, Property, Publish, PublishEncoder, encode
 
 # What waits for a client that reads or acknowledges too slowly; what comes on top of it is dropped.
 _MAX_WAITING = 10_000
 _MAX_WAITING_BYTES = 32 * 1024 * 1024
 _MAX_PACKET_ID = 0xFFFF
+
+SWEEPS = 4
+"""How many sweeps a message has to outlast without an acknowledgement before it is dropped."""
 
 
 class Outbox:
@@ -36,6 +42,7 @@ class Outbox:
         "_room",
         "_send",
         "_settle",
+        "_swept",
         "_unacknowledged",
         "_version",
         "_waiting",
@@ -61,6 +68,7 @@ class Outbox:
         self._aliases: dict[str, int] = {}
         self._next_id = 1
         self._unacknowledged: dict[int, Delivery] = {}
+        self._swept: deque[dict[int, Delivery]] = deque()
         self._waiting: deque[Delivery] = deque()
         self._waiting_bytes = 0
         self._paused = False
@@ -68,7 +76,7 @@ class Outbox:
 
     @property
     def dropped(self) -> int:
-        """How many messages were dropped because too many waited."""
+        """How many messages were dropped: too many waited, or nobody acknowledged them."""
         return self._dropped
 
     def add(self, delivery: Delivery) -> None:
@@ -83,7 +91,8 @@ class Outbox:
         delivery = self._unacknowledged.pop(packet_id, None)
         if delivery is not None:
             self._settle(delivery)
-            self._go_on()
+            if self._waiting:
+                self._go_on()
 
     def pause(self) -> None:
         """Send nothing: the client does not read fast enough."""
@@ -92,6 +101,21 @@ class Outbox:
     def resume(self) -> None:
         """Send again."""
         self._paused = False
+        self._go_on()
+
+    def sweep(self) -> None:
+        """Drop what was there :data:`SWEEPS` sweeps ago and is not acknowledged yet (E30).
+
+        So nothing has to be noted when a message is sent.
+        """
+        self._swept.append(dict(self._unacknowledged))
+        if len(self._swept) <= SWEEPS:
+            return
+        for packet_id, delivery in self._swept.popleft().items():
+            if self._unacknowledged.get(packet_id) is delivery:
+                del self._unacknowledged[packet_id]
+                self._dropped += 1
+                self._settle(delivery)
         self._go_on()
 
     def unsettled(self) -> tuple[Delivery, ...]:
@@ -124,13 +148,16 @@ class Outbox:
             if left <= 0:
                 self._drop(delivery)
                 return
-        packet_id = self._take_id() if delivery.qos else None
+        qos = delivery.qos
+        packet_id = self._take_id() if qos else None
         if self._max_aliases:
             data = self._aliased(delivery, packet_id, left)
         elif left is not None and self._version is MqttVersion.V5:
             data = encode(_packet(delivery, packet_id, self._version, left=left), self._version)
         else:
-            data = self._from_shared_form(delivery, packet_id)
+            # Encoded once for all its receivers; only the packet identifier differs.
+            encoder = message.encoders.get(self._version) or self._encoder(message)
+            data = encoder.encode(qos=qos, packet_id=packet_id, retain=delivery.retain)
         if len(data) > self._max_packet:
             # MQTT 5, 3.1.2.11.4: as if it had been sent.
             self._drop(delivery)
@@ -143,22 +170,11 @@ class Outbox:
         if delivery.qos:
             self._settle(delivery)
 
-    def _from_shared_form(self, delivery: Delivery, packet_id: int | None) -> bytes:
-        """Encode a message once for all its receivers; only the packet identifier differs."""
-        message = delivery.message
-        if packet_id is None:
-            key = (self._version, delivery.retain)
-            packet = message.packets.get(key)
-            if packet is None:
-                packet = message.packets[key] = self._encoder(delivery).encode(retain=delivery.retain)
-            return packet
-        return self._encoder(delivery).encode(qos=delivery.qos, packet_id=packet_id, retain=delivery.retain)
-
-    def _encoder(self, delivery: Delivery) -> PublishEncoder:
-        encoders = delivery.message.encoders
-        encoder = encoders.get(self._version)
-        if encoder is None:
-            encoder = encoders[self._version] = PublishEncoder(_packet(delivery, None, self._version), self._version)
+    def _encoder(self, message: Message) -> PublishEncoder:
+        version = self._version
+        bare = version is MqttVersion.V5 or not message.properties
+        encoder = PublishEncoder(message if bare else evolve(message, properties={}), version)
+        message.encoders[version] = encoder
         return encoder
 
     def _aliased(self, delivery: Delivery, packet_id: int | None, left: float | None) -> bytes:
@@ -166,9 +182,13 @@ class Outbox:
         alias = self._aliases.get(topic)
         known = alias is not None
         if alias is None and len(self._aliases) < self._max_aliases:
-            alias = self._aliases[topic] = len(self._aliases) + 1
+            alias = len(self._aliases) + 1
         packet = _packet(delivery, packet_id, self._version, topic="" if known else topic, alias=alias, left=left)
-        return encode(packet, self._version)
+        data = encode(packet, self._version)
+        if alias is not None and len(data) <= self._max_packet:
+            # A packet that is too large is not sent, so the client would not know the alias.
+            self._aliases[topic] = alias
+        return data
 
     def _take_id(self) -> int:
         while self._next_id in self._unacknowledged:

@@ -29,6 +29,8 @@ CREATE INDEX deliveries_of ON deliveries (client_id);
 """
 # How long a session whose connection was cut by the end of the gateway is kept, in seconds (E37).
 _DEFAULT_EXPIRY = 3600
+# How long to wait for a gateway that is just ending, in seconds.
+_LOCK_PATIENCE = 1.0
 
 
 @frozen(kw_only=True)
@@ -60,8 +62,8 @@ class Store(Protocol):
     def open(self, client_id: str, version: MqttVersion) -> None:
         """Begin to keep a session."""
 
-    def expire(self, client_id: str, expires: float) -> None:
-        """Say until when a session is kept, in seconds since the epoch."""
+    def expire(self, client_id: str, expires: float | None) -> None:
+        """Say until when a session is kept, in seconds since the epoch; None while its client is connected."""
 
     def subscribe(self, client_id: str, subscription: Subscription) -> None:
         """Keep a subscription of a session."""
@@ -102,7 +104,7 @@ class NoStore:
     def open(self, client_id: str, version: MqttVersion) -> None:
         """Do nothing."""
 
-    def expire(self, client_id: str, expires: float) -> None:
+    def expire(self, client_id: str, expires: float | None) -> None:
         """Do nothing."""
 
     def subscribe(self, client_id: str, subscription: Subscription) -> None:
@@ -135,14 +137,18 @@ class SqliteStore:
     machine itself fails, the last moments may be lost.
 
     :raises OSError: when the folder cannot be made.
-    :raises ValueError: when the file is another gateway's of a later version, or none of ours.
+    :raises ValueError: when another gateway has the file open, a later version wrote it, or it cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "broker.sqlite"
+        self._dirty = False
         try:
-            self._database = sqlite3.connect(self._file, isolation_level=None)
+            self._database = sqlite3.connect(self._file, isolation_level=None, timeout=_LOCK_PATIENCE)
+        except sqlite3.Error as error:
+            raise ValueError(f"{self._file}: {error}; choose another folder") from error
+        try:
             # Messages are what their publishers think they are: nobody else's to read.
             self._file.chmod(0o600)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -150,8 +156,13 @@ class SqliteStore:
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._prepare()
         except sqlite3.Error as error:
-            raise ValueError(f"{self._file}: {error}; end the other gateway, or choose another folder") from error
-        self._dirty = False
+            self._database.close()
+            locked = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            mend = "end the other gateway, or choose another folder" if locked else "choose another folder"
+            raise ValueError(f"{self._file}: {error}; {mend}") from error
+        except BaseException:
+            self._database.close()
+            raise
 
     def retained(self) -> Iterator[Message]:
         """Return the retained messages."""
@@ -172,16 +183,13 @@ class SqliteStore:
                 version=MqttVersion(version),
                 expires=time.time() + _DEFAULT_EXPIRY if expires is None else expires,
                 subscriptions=tuple(Subscription(**json.loads(text)) for (text,) in options),
-                waiting=tuple(
-                    Delivery(message=_message(text, payload), qos=1, retain=False, stored=number)
-                    for number, text, payload in waiting
-                ),
+                waiting=tuple(_delivery(*row) for row in waiting),
             )
 
     def retain(self, message: Message) -> None:
         """Keep a retained message; one without a payload takes the last one away."""
         if message.payload:
-            row = (message.topic, _text(message), message.payload)
+            row = (message.topic, _text(message, retain=True), message.payload)
             self._do("INSERT OR REPLACE INTO retained VALUES (?, ?, ?)", row)
         else:
             self._do("DELETE FROM retained WHERE topic = ?", (message.topic,))
@@ -190,8 +198,8 @@ class SqliteStore:
         """Begin to keep a session."""
         self._do("INSERT OR REPLACE INTO sessions VALUES (?, ?, NULL)", (client_id, int(version)))
 
-    def expire(self, client_id: str, expires: float) -> None:
-        """Say until when a session is kept, in seconds since the epoch."""
+    def expire(self, client_id: str, expires: float | None) -> None:
+        """Say until when a session is kept, in seconds since the epoch; None while its client is connected."""
         self._do("UPDATE sessions SET expires = ? WHERE client_id = ?", (expires, client_id))
 
     def subscribe(self, client_id: str, subscription: Subscription) -> None:
@@ -215,7 +223,7 @@ class SqliteStore:
         message = delivery.message
         return self._do(
             "INSERT INTO deliveries (client_id, message, payload) VALUES (?, ?, ?)",
-            (client_id, _text(message), message.payload),
+            (client_id, _text(message, retain=delivery.retain), message.payload),
         )
 
     def settle(self, number: int) -> None:
@@ -252,12 +260,20 @@ class SqliteStore:
             self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
 
 
-def _text(message: Message) -> str:
-    """Return all of a message but its payload, as JSON."""
+def _delivery(number: int, text: str, payload: bytes) -> Delivery:
+    message = _message(text, payload)
+    return Delivery(message=message, qos=1, retain=message.retain, stored=number)
+
+
+def _text(message: Message, *, retain: bool) -> str:
+    """Return all of a message but its payload, as JSON.
+
+    :param retain: the flag that its receiver is to see.
+    """
     content = {
         "topic": message.topic,
         "qos": message.qos,
-        "retain": message.retain,
+        "retain": retain,
         "expires": message.expires,
         "properties": {str(int(key)): _plain(value) for key, value in message.properties.items()},
     }

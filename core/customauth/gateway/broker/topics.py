@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
@@ -16,6 +17,7 @@ _RULE = re.compile(r"\A\$aws/rules/[^/]+/")
 # What clients may publish to among the reserved topics (E44).
 _OPEN = ("$aws/rules/", "$aws/things/", "$aws/jobs/", "$aws/certificates/", "$aws/provisioning-templates/")
 _MAX_CACHED = 8192
+_LONGEST_KEPT = 512
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -29,15 +31,15 @@ class Share:
     filter: str
 
 
-def topic_fault(topic: str) -> str | None:
-    """Say why a topic cannot be published to, None when it can."""
-    if not topic or "\0" in topic:
-        return "the topic is empty or holds U+0000"
-    if "+" in topic or "#" in topic:
-        return "the topic holds a wildcard (E32)"
-    if topic[0] == "$" and not topic.startswith(_OPEN):
-        return "topics that begin with $ are reserved (E44)"
-    return _size_fault(topic, "topic")
+def topic_fault(topic: str, *, retain: bool = False) -> str | None:
+    """Say why a topic cannot be published to, None when it can.
+
+    :param retain: the message is to be retained.
+    """
+    fault = _kept_fault(topic) if len(topic) <= _LONGEST_KEPT else _topic_fault(topic)
+    if fault is None and retain and topic[0] == "$":
+        return "a reserved topic cannot be retained (E41)"
+    return fault
 
 
 def filter_fault(text: str) -> str | None:
@@ -68,11 +70,6 @@ def share_of(text: str) -> Share | None:
     if not group or not slash or not rest or len(group) > MAX_SHARE_NAME or "+" in group or "#" in group:
         return None
     return Share(group=group, filter=rest)
-
-
-def has_wildcard(text: str) -> bool:
-    """Tell whether a filter names more than one topic."""
-    return "+" in text or "#" in text
 
 
 class TopicTree(Generic[Key, Value]):
@@ -155,6 +152,20 @@ class _Node(Generic[Key, Value]):
 
 
 _MISSING = object()
+
+
+def _topic_fault(topic: str) -> str | None:
+    if not topic or "\0" in topic:
+        return "the topic is empty or holds U+0000"
+    if "+" in topic or "#" in topic:
+        return "the topic holds a wildcard (E32)"
+    if topic[0] == "$" and not topic.startswith(_OPEN):
+        return "topics that begin with $ are reserved (E44)"
+    return _size_fault(topic, "topic")
+
+
+# Topics are published to again and again.
+_kept_fault = functools.lru_cache(_MAX_CACHED)(_topic_fault)
 
 
 def _size_fault(text: str, what: str) -> str | None:
