@@ -111,9 +111,11 @@ def compare_table(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
-    """Measure the gateway against mosquitto on this machine; takes two minutes, and a quiet machine."""
-    session.install("--editable", ".")
-    session.run("python", "benchmarks/front_door.py", *session.posargs)
+    """Measure the gateway against mosquitto on this machine; takes five minutes, and a quiet machine."""
+    session.install("--editable", ".[uvloop]")
+    # `nox -s bench -- messages --rounds 9` runs one of them, with its options.
+    for name in session.posargs[:1] or ["front_door", "messages"]:
+        session.run("python", f"benchmarks/{name}.py", *session.posargs[1:])
 
 
 @nox.session(python=PYTHONS[0])
@@ -121,6 +123,13 @@ def fuzz(session: nox.Session) -> None:
     """Fuzz what reads a stranger's bytes: 10 million inputs, which takes hours, or as many as `--runs` says."""
     session.install("--editable", ".", *nox.project.load_toml("pyproject.toml")["dependency-groups"]["fuzz"])
     session.run("python", "fuzz/run.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def soak(session: nox.Session) -> None:
+    """Cut the gateway's clients off at random for ten minutes, and count whether an acknowledged message is lost."""
+    session.install("--editable", ".")
+    session.run("python", "tests/support/soak.py", *session.posargs)
 
 
 @nox.session

@@ -85,6 +85,7 @@ class _Mqtt311(Messenger):
         from awsiot import mqtt_connection_builder as builders
 
         super().__init__()
+        self._interrupted_once = False
         build = builders.websockets_with_custom_authorizer if wish.websocket else builders.direct_with_custom_authorizer
         self._connection = build(
             **_options(where, wish), clean_session=not wish.kept, on_connection_interrupted=self._interrupted
@@ -116,13 +117,17 @@ class _Mqtt311(Messenger):
         return 0 if qos else None
 
     def close(self) -> None:
-        self._connection.disconnect().result(HANGS)
+        leaving = self._connection.disconnect()
+        if not self._interrupted_once:
+            # After an interruption it waits for its next attempt, for five seconds.
+            leaving.result(HANGS)
 
     def _answered(self, future: Future[Any]) -> None:
         if future.exception() is None:
             self._answers.put(future.result())
 
     def _interrupted(self, connection: Any, error: Any, **_: Any) -> None:
+        self._interrupted_once = True
         self.shown.append(error.name)
         self.over(Ended())
 

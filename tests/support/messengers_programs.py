@@ -19,6 +19,8 @@ from customauth import MqttVersion
 from messengers import HANGS, Ended, Extras, Heard, Messenger, Where, Wish
 
 _SCRIPT = Path(__file__).parents[1] / "clients" / "node" / "messages.mjs"
+# SUBACK codes from here on refuse.
+_REFUSED = 0x80
 _VERSIONS = {MqttVersion.V5: "mqttv5", MqttVersion.V311: "mqttv311"}
 
 
@@ -183,6 +185,10 @@ class Mosquitto(Messenger):
         self._reader = threading.Thread(target=self._read, args=[self._process])
         self._reader.start()
         code: int = self.answer()
+        if code >= _REFUSED:
+            # It ends, with a last word.
+            self._process.wait(HANGS)
+            self._reader.join()
         return code
 
     def publish(
@@ -244,7 +250,7 @@ def _of_mosquitto(message: dict[str, Any]) -> Heard:
     pairs = sent.get("user-properties", ())
     return Heard(
         topic=message["topic"],
-        payload=message["payload"].encode(),
+        payload=(message["payload"] or "").encode(),
         qos=message["qos"],
         retain=bool(message["retain"]),
         extras=Extras(

@@ -42,7 +42,7 @@ class Paho(Messenger):
         client.on_disconnect = lambda *seen: self.over(_end_of_paho(seen[2], seen[3], seen[4]))
         more: dict[str, Any] = {}
         if self._v5:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             if wish.kept:
                 properties.SessionExpiryInterval = 600
             more = {"clean_start": not wish.kept, "properties": properties}
@@ -63,7 +63,7 @@ class Paho(Messenger):
 
         properties = None
         if extras is not None:
-            properties = Properties(PacketTypes.PUBLISH)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.UserProperty = list(extras.user_properties)
             properties.ContentType = extras.content_type
             properties.ResponseTopic = extras.response_topic
@@ -151,7 +151,7 @@ class Gmqtt(Messenger):
 
     async def _end(self) -> None:
         await self._client.disconnect()
-        # A lost connection leaves some behind, such as the attempt to connect again.
+        # A lost connection leaves some behind, such as a publish that is never acknowledged.
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()

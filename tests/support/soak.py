@@ -85,8 +85,11 @@ async def soak(
         telling = asyncio.create_task(_tell(flow, gateway, tell))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
+                # By the clock, so that a busy machine makes them no fewer.
+                due = asyncio.get_running_loop().time()
                 while True:
-                    await asyncio.sleep(chance.uniform(0, 2 * 60 / per_minute))
+                    due += chance.uniform(0, 2 * 60 / per_minute)
+                    await asyncio.sleep(due - asyncio.get_running_loop().time())
                     flow.harm(chance)
         telling.cancel()
         await flow.finish()

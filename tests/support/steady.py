@@ -39,8 +39,9 @@ from customauth.mqtt import (
     encode,
 )
 from durable import DurableGateway
+from httpclient import reply
 from rawclient import RawClient, connected
-from wsclient import WsClient, frame, reply, upgrade
+from wsclient import WsClient, frame, upgrade
 
 Number = tuple[str, int]
 """A message: its topic, and its number there."""
@@ -105,12 +106,17 @@ class Peer:
                 await again.wait()
                 await asyncio.sleep(random.uniform(0, _PAUSE))  # noqa: S311
 
-    def suffer(self, harm: Harm) -> bool:
-        """Let something happen to the connection; return whether there is one."""
+    @property
+    def connected(self) -> bool:
+        """Whether it has been let in, and knows of no end."""
+        return self._life is not None
+
+    def suffer(self, harm: Harm) -> None:
+        """Let something happen to the connection."""
         life, self._life = self._life, None
-        if life is None:
-            return False
+        assert life is not None
         transport = life.raw.writer.transport
+        assert isinstance(transport, asyncio.Transport)
         if harm in (Harm.RESET_IN_PACKET, Harm.END_IN_PACKET):
             packet = self._encode(Publish(topic="flow/cut", payload=bytes(64), qos=1, packet_id=1))
             transport.write(packet[: len(packet) // 2])
@@ -129,7 +135,6 @@ class Peer:
                 # It goes on with what it receives until the gateway ends it.
                 pass
         life.again.set()
-        return True
 
     def _connect(self) -> Connect:
         raise NotImplementedError
@@ -286,9 +291,11 @@ class Flow:
         return {name: numbers for name, numbers in owed.items() if numbers}
 
     def harm(self, chance: random.Random) -> None:
-        """Let something happen to some client."""
-        harm = chance.choice(list(Harm))
-        if chance.choice(self.peers).suffer(harm):
+        """Let something happen to some client that is connected, if there is one."""
+        connected = [peer for peer in self.peers if peer.connected]
+        if connected:
+            harm = chance.choice(list(Harm))
+            chance.choice(connected).suffer(harm)
             self.harmed[harm] += 1
 
     async def finish(self) -> None:
