@@ -88,6 +88,11 @@ class Client:
         self.handshake = secured - started
         self.connack = time.perf_counter() - secured
 
+    @property
+    def socket(self) -> ssl.SSLSocket:
+        """The TLS connection; it does not block."""
+        return self._socket
+
     def ping(self) -> Steps:
         """Ask for a sign of life, and wait for it."""
         self._socket.send(_PINGREQ)

@@ -1,4 +1,4 @@
-"""Processes of clients (``clients.py``), driven from here."""
+"""Processes of clients (``clients.py``, ``talkers.py``), driven from here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from attrs import frozen
 
 from servers import Server
 
-_PROGRAM = Path(__file__).with_name("clients.py")
+_CLIENTS = Path(__file__).with_name("clients.py")
 # Of the host's loopback; the name is the one in the server's certificate and in SNI.
 _HOST, _NAME = "127.0.0.1", "localhost"
 
@@ -73,7 +73,22 @@ class Load:
     def aim(self, server: Server) -> None:
         """Aim all clients at a server."""
         target = {"host": _HOST, "port": server.port, "name": _NAME, "ca_file": str(server.ca_file)}
-        self._answers([{"do": "aim", **target} for _ in self._processes])
+        self.answers([{"do": "aim", **target} for _ in self._processes])
+
+    def answers(self, orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Give each process its order, and return what they answer when all are done."""
+        for process, order in zip(self._processes, orders, strict=True):
+            assert process.stdin is not None  # noqa: S101 - it is a pipe
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+        answers = []
+        for process in self._processes:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError("a client process has ended; its traceback is above")
+            answers.append(json.loads(line))
+        return answers
 
     def _share(self, what: str, packets: Sequence[bytes], in_flight: int) -> Outcome:
         texts = [base64.b64encode(packet).decode() for packet in packets]
@@ -90,7 +105,7 @@ class Load:
         return [len(range(number, in_flight, self.process_count)) for number in range(self.process_count)]
 
     def _ask(self, orders: Sequence[dict[str, Any]]) -> Outcome:
-        answers = self._answers(orders)
+        answers = self.answers(orders)
         failures: Counter[str] = Counter()
         for answer in answers:
             failures.update(answer["failures"])
@@ -104,29 +119,18 @@ class Load:
             connack=[value for answer in answers for value in answer.get("connack", [])],
         )
 
-    def _answers(self, orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        for process, order in zip(self._processes, orders, strict=True):
-            assert process.stdin is not None  # noqa: S101 - it is a pipe
-            process.stdin.write(json.dumps(order) + "\n")
-            process.stdin.flush()
-        answers = []
-        for process in self._processes:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            line = process.stdout.readline()
-            if not line:
-                raise RuntimeError("a client process has ended; its traceback is above")
-            answers.append(json.loads(line))
-        return answers
-
 
 @contextlib.contextmanager
-def load(server: Server, process_count: int) -> Iterator[Load]:
-    """Start client processes, aimed at a server."""
+def load(server: Server, process_count: int, program: Path = _CLIENTS) -> Iterator[Load]:
+    """Start client processes, aimed at a server.
+
+    :param program: what they run.
+    """
     with contextlib.ExitStack() as running:
         processes = []
         for _ in range(process_count):
             process = subprocess.Popen(  # noqa: S603 - our own program, and no shell
-                [sys.executable, str(_PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
             # Closes its standard input, which ends it, and waits for that.
             running.enter_context(process)

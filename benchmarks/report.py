@@ -6,14 +6,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def table(document: Mapping[str, Any]) -> str:
-    """Lay out what ``front_door.py`` found."""
+def taken(document: Mapping[str, Any]) -> str:
+    """Say where and with what the numbers were taken."""
     machine, versions = document["machine"], document["versions"]
     known = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    parts = [
+    return (
         f"Taken {document['taken']} on {machine['processor']}, {machine['cores']} cores, {machine['system']}; {known}. "
-        f"Server certificate: {document['certificate']}. {document['tls']}. "
-        f"{document['in_flight']} connections in flight from {document['client_processes']} client processes.",
+        f"Server certificate: {document['certificate']}. {document['tls']}."
+    )
+
+
+def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out one table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def table(document: Mapping[str, Any]) -> str:
+    """Lay out what ``front_door.py`` found."""
+    parts = [
+        f"{taken(document)} {document['in_flight']} connections in flight "
+        f"from {document['client_processes']} client processes.",
         _connects(document),
     ]
     if document["one_at_a_time"]:
@@ -58,14 +71,14 @@ def _connects(document: Mapping[str, Any]) -> str:
         "cores: server / clients / others",
         "limited by",
     ]
-    return "\n\n".join([_markdown(headings, rows), *said])
+    return "\n\n".join([markdown(headings, rows), *said])
 
 
 def _one_at_a_time(document: Mapping[str, Any]) -> str:
     rows = []
     for server, of in document["one_at_a_time"].items():
         rows.append([server, f"{of['handshake_ms']:.2f}", f"{of['connack_ms']:.2f}"])
-    parts = [_markdown(["one at a time", "TCP + TLS ms", "CONNECT to CONNACK ms"], rows)]
+    parts = [markdown(["one at a time", "TCP + TLS ms", "CONNECT to CONNACK ms"], rows)]
     ours = document["one_at_a_time"]["gateway"]
     whole = ours["handshake_ms"] + ours["connack_ms"]
     times = {"the decision": ours["decision_ms"], **ours["stages_ms"]}
@@ -98,9 +111,4 @@ def _crowds(crowds: Sequence[Mapping[str, Any]]) -> str:
         for of in crowds
     ]
     headings = ["at once", "server", "accepted", "answered a PINGREQ", "accepting s", "held s", "pings s", "KiB each"]
-    return _markdown(headings, rows)
-
-
-def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(headings, rows)

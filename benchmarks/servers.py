@@ -37,7 +37,7 @@ _MOSQUITTO_PASSWORD = "open-sesame-open-sesame"  # noqa: S105 - of a server that
 class Server:
     """A server that runs.
 
-    :ivar name: ``gateway`` or ``mosquitto``.
+    :ivar name: ``gateway``, ``gateway+uvloop`` or ``mosquitto``.
     :ivar log_file: what it prints.
     """
 
@@ -69,10 +69,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, *, timed: bool = False) -> Iterator[Server]:
+def gateway(folder: Path, *, timed: bool = False, uvloop: bool = False) -> Iterator[Server]:
     """Run ``customauth gateway`` with its sample configuration; the clients are signed.
 
     :param timed: run ``timed_gateway.py`` in place of the command.
+    :param uvloop: run the command on uvloop, as ``gateway+uvloop``.
     """
     made = write_sample(folder)
     token = signed_token(sample.TOKEN_KEY_NAME, sample.SAMPLE_TOKEN, made.private_key_file.read_bytes())
@@ -82,11 +83,13 @@ def gateway(folder: Path, *, timed: bool = False) -> Iterator[Server]:
         command = [sys.executable, str(_TIMED_GATEWAY), str(made.config_file)]
     else:
         command = [sys.executable, "-m", "customauth", "gateway", "--config", str(made.config_file), "--port", "0"]
-    log_file = folder / "gateway.log"
+        command += ["--uvloop"] if uvloop else []
+    name = "gateway+uvloop" if uvloop else "gateway"
+    log_file = folder / f"{name}.log"
     with _running(command, log_file) as process:
         port = int(_wait_for(process, log_file, re.compile(r"Gateway on \S+:(\d+),"))[1])
         yield Server(
-            name="gateway",
+            name=name,
             pid=process.pid,
             port=port,
             ca_file=folder / "ca" / "ca.pem",
@@ -128,6 +131,9 @@ allow_anonymous false
 password_file {password_file}
 persistence false
 set_tcp_nodelay true
+max_inflight_messages 100
+max_queued_messages 0
+max_queued_bytes 0
 log_dest stderr
 """
         )

@@ -7,17 +7,25 @@ from urllib.parse import quote
 
 from customauth.credentials import CustomAuth, SignedToken
 from customauth.mqtt import (
+    Auth,
+    Connack,
     Connect,
     Disconnect,
     MqttVersion,
     Packet,
     Pingreq,
+    Pingresp,
     Properties,
     Property,
     Puback,
+    Pubcomp,
     Publish,
+    Pubrec,
+    Pubrel,
+    Suback,
     Subscribe,
     Subscription,
+    Unsuback,
     Unsubscribe,
     Will,
     encode,
@@ -103,6 +111,47 @@ def conversations() -> list[bytes]:
             Disconnect(),
         ]
         found.append(b"".join(encode(packet, version) for packet in packets))
+    return found
+
+
+def every_packet() -> list[bytes]:
+    """Return each packet behind a CONNECT, also those that only a server sends, with and without properties."""
+    reason: Properties = {Property.REASON_STRING: "reason", Property.USER_PROPERTY: [("name", "value")]}
+    of_both: list[Packet] = [
+        Connack(session_present=True, reason_code=0),
+        Publish(topic="a/é", payload=b"hi", qos=2, retain=True, dup=True, packet_id=7),
+        *(answer(packet_id=7) for answer in (Puback, Pubrec, Pubrel, Pubcomp)),
+        Subscribe(packet_id=7, subscriptions=(Subscription(filter="a/+", qos=2), Subscription(filter="#"))),
+        Suback(packet_id=7, reason_codes=(0, 1, 2, 0x80)),
+        Unsubscribe(packet_id=7, filters=("a/+", "#")),
+        Pingresp(),
+    ]
+    published: Properties = {
+        Property.PAYLOAD_FORMAT_INDICATOR: 1,
+        Property.MESSAGE_EXPIRY_INTERVAL: 60,
+        Property.CONTENT_TYPE: "text",
+        Property.RESPONSE_TOPIC: "answers",
+        Property.CORRELATION_DATA: b"data",
+        Property.SUBSCRIPTION_IDENTIFIER: [1, 200],
+        Property.TOPIC_ALIAS: 3,
+        Property.USER_PROPERTY: [("name", "value"), ("name", "é")],
+    }
+    subscription = Subscription(filter="$share/g/a", qos=1, no_local=False, retain_as_published=True, retain_handling=2)
+    of_5: list[Packet] = [
+        Publish(topic="", payload=b"hi", properties=published),
+        *(answer(packet_id=7, reason_code=0x87, properties=reason) for answer in (Puback, Pubrec)),
+        *(answer(packet_id=7, reason_code=0x92, properties=reason) for answer in (Pubrel, Pubcomp)),
+        Subscribe(packet_id=7, subscriptions=(subscription,), properties={Property.SUBSCRIPTION_IDENTIFIER: 9}),
+        Suback(packet_id=7, reason_codes=(1, 0x87), properties=reason),
+        Unsubscribe(packet_id=7, filters=("a",), properties={Property.USER_PROPERTY: [("name", "value")]}),
+        Unsuback(packet_id=7, reason_codes=(0, 0x11), properties=reason),
+        Disconnect(reason_code=0x8B, properties=reason),
+        Auth(reason_code=0x18, properties={Property.AUTHENTICATION_METHOD: "m", Property.AUTHENTICATION_DATA: b"d"}),
+    ]
+    found = []
+    for version, packets in ((V311, [*of_both, Unsuback(packet_id=7)]), (V5, [*of_both, *of_5])):
+        opening = encode(Connect(version=version, client_id="device"), version)
+        found += [opening + encode(packet, version) for packet in packets]
     return found
 
 

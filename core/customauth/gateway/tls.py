@@ -11,7 +11,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from attrs import frozen
 
@@ -60,6 +60,7 @@ class Desk:
     :ivar handler: makes the handler when the handshake is done.
     :ivar failed: told of a handshake that OpenSSL ended; the client's address, then the error.
     :ivar note: told of what else ended a handshake: the client's address, then the line.
+    :ivar crowded: whether others are connecting at the same time.
     :ivar opened: told of each TCP connection.
     :ivar closed: told of its end.
     """
@@ -68,11 +69,16 @@ class Desk:
     handler: Callable[[TlsConnection, ClientHello], Handler]
     failed: Callable[[str, ssl.SSLError], None]
     note: Callable[[str, str], None]
+    crowded: Callable[[], bool]
     opened: Callable[[TlsConnection], None]
     closed: Callable[[TlsConnection], None]
 
 
-class TlsConnection(asyncio.Protocol):
+# Where every connection's bytes arrive; each of them takes its own out before another gets any.
+_ARRIVALS = memoryview(bytearray(65_536))
+
+
+class TlsConnection(asyncio.BufferedProtocol):
     """The server's side of one connection; a :class:`Handler` writes to it and closes it."""
 
     __slots__ = (
@@ -117,15 +123,19 @@ class TlsConnection(asyncio.Protocol):
         return self._closing
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio's own promise for a stream
-        self._transport = transport
+        # asyncio's own promise for a stream, which uvloop keeps without the class.
+        self._transport = cast("asyncio.Transport", transport)
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.handshake_duration = -time.monotonic()
         self._timer = asyncio.get_running_loop().call_later(_HANDSHAKE_LIMIT, self._overdue)
         self._desk.opened(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _ARRIVALS
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = _ARRIVALS[:nbytes]
         if self._closing:
             # Only until the client has noticed: unread bytes would reset the connection, and our last words with it.
             return
@@ -234,13 +244,33 @@ class TlsConnection(asyncio.Protocol):
         self._tls = chosen.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._incoming.write(self._unread)
         self._unread = bytearray()
-        self._shake_hands()
+        if self._desk.crowded():
+            self._shake_hands_aside(self._tls)
+        else:
+            self._shake_hands()
 
     def _refuse(self, description: int, line: str) -> None:
         self._desk.note(self.peer, line)
         self._closing = True
         self._transport.write(alert(description))
         self._linger()
+
+    def _shake_hands_aside(self, tls: ssl.SSLObject) -> None:
+        """Answer the ClientHello in a thread: it is nearly all of a handshake, and OpenSSL needs no GIL for it."""
+        # What arrives meanwhile must not reach OpenSSL.
+        self._transport.pause_reading()
+        answering = asyncio.get_running_loop().run_in_executor(None, _answer_hello, tls)
+        answering.add_done_callback(self._answered)
+
+    def _answered(self, answering: asyncio.Future[ssl.SSLError | None]) -> None:
+        if self._closing or answering.cancelled():
+            return
+        self._transport.resume_reading()
+        failure = answering.result()
+        if failure is None:
+            self._transport.write(self._outgoing.read())
+        else:
+            self._handshake_failed(failure)
 
     def _shake_hands(self) -> None:
         assert self._tls is not None  # noqa: S101 - made by _greet
@@ -251,11 +281,7 @@ class TlsConnection(asyncio.Protocol):
             self._transport.write(self._outgoing.read())
             return
         except ssl.SSLError as error:
-            self._desk.failed(self.peer, error)
-            self._closing = True
-            # OpenSSL's alert, so that the client sees why.
-            self._transport.write(self._outgoing.read())
-            self._linger()
+            self._handshake_failed(error)
             return
         self._timer.cancel()
         self.handshake_duration += time.monotonic()
@@ -265,6 +291,13 @@ class TlsConnection(asyncio.Protocol):
         self._hello = None
         if self._incoming.pending:
             self._deliver()
+
+    def _handshake_failed(self, error: ssl.SSLError) -> None:
+        self._desk.failed(self.peer, error)
+        self._closing = True
+        # OpenSSL's alert, so that the client sees why.
+        self._transport.write(self._outgoing.read())
+        self._linger()
 
     def _deliver(self) -> None:
         assert self._tls is not None  # noqa: S101 - only after the handshake
@@ -305,3 +338,14 @@ class TlsConnection(asyncio.Protocol):
         else:
             self._desk.note(self.peer, f"the TLS handshake took more than {_HANDSHAKE_LIMIT:g} s")
         self.abort()
+
+
+def _answer_hello(tls: ssl.SSLObject) -> ssl.SSLError | None:
+    """Do the first step of a handshake, which never completes it; return what ended it, if anything."""
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        return None
+    except ssl.SSLError as error:
+        return error
+    return None

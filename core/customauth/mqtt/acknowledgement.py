@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final, Self
 
-from attrs import field, frozen
+from attrs import define, field
 
 from .framing import Frame, encode_frame
 from .properties import Properties, PropertyHolder, decode_properties, encode_properties, shown
@@ -11,9 +11,15 @@ from .reason_codes import encode_reason_code, take_reason_code
 from .wire import Reader, encode_packet_id
 
 _V5: Final = MqttVersion.V5
+# What comes before the packet identifier where nothing follows it.
+_PLAIN: Final = {
+    kind: encode_frame(kind, bytes(2))[:2]
+    for kind in (PacketType.PUBACK, PacketType.PUBREC, PacketType.PUBREL, PacketType.PUBCOMP)
+}
 
 
-@frozen(kw_only=True)
+# Not frozen, here and below: attrs needs twice as long to make what is.
+@define(kw_only=True)
 class _Acknowledgement:
     type: ClassVar[PacketType]
 
@@ -28,7 +34,11 @@ class _Acknowledgement:
         :raises MalformedPacket: 0x82 for packet identifier 0 and for a reason code that the packet does not have,
             0x81 or 0x82 for everything else.
         """
-        reader = Reader(frame.body, cls.type.name)
+        body = frame.body
+        if len(body) == 2 and body != b"\0\0":
+            # As most are, and as soon done.
+            return cls(packet_id=body[0] << 8 | body[1])
+        reader = Reader(body, cls.type.name)
         packet_id = reader.packet_id()
         if version is not _V5 or not reader.remaining:
             reader.finish()
@@ -47,14 +57,15 @@ class _Acknowledgement:
         :raises ValueError: when the wire of ``version`` cannot carry a field.
         """
         body = encode_packet_id(self.packet_id)
-        if self.reason_code or self.properties:
-            body += encode_reason_code(self.reason_code, self.type, version)
+        if not self.reason_code and not self.properties:
+            return _PLAIN[self.type] + body
+        body += encode_reason_code(self.reason_code, self.type, version)
         if self.properties:
             body += encode_properties(self.properties, PropertyHolder(self.type), version)
         return encode_frame(self.type, body)
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Puback(_Acknowledgement):
     """The answer to a PUBLISH of QoS 1.
 
@@ -65,21 +76,21 @@ class Puback(_Acknowledgement):
     type: ClassVar[PacketType] = PacketType.PUBACK
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Pubrec(_Acknowledgement):
     """The first answer to a PUBLISH of QoS 2, with the reason codes of :class:`Puback`."""
 
     type: ClassVar[PacketType] = PacketType.PUBREC
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Pubrel(_Acknowledgement):
     """The answer to :class:`Pubrec`; ``reason_code`` is 0 or 0x92 (packet identifier not found)."""
 
     type: ClassVar[PacketType] = PacketType.PUBREL
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Pubcomp(_Acknowledgement):
     """The answer to :class:`Pubrel`, with its reason codes."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field
 
 from .protocol import MALFORMED_PACKET, PACKET_TOO_LARGE, MalformedPacket, PacketType
 from .wire import decode_varint, encode_varint
@@ -12,7 +12,8 @@ from .wire import decode_varint, encode_varint
 _RESERVED_FLAGS: Final = {PacketType.PUBREL: 0b0010, PacketType.SUBSCRIBE: 0b0010, PacketType.UNSUBSCRIBE: 0b0010}
 
 
-@frozen(kw_only=True)
+# Neither frozen nor made by keyword: there is one for each packet, and both take their time.
+@define
 class Frame:
     """One packet as it came: the type and flags of its fixed header, and the bytes after the remaining length."""
 
@@ -89,15 +90,18 @@ class FrameReader:
             if kind is None:
                 raise MalformedPacket(MALFORMED_PACKET, _bad_first_byte(data[start]))
             packet_type, flags = kind
-            decoded = decode_varint(data, start + 1, size)
-            if decoded is None:
-                if size - start > 4:
-                    raise MalformedPacket(
-                        MALFORMED_PACKET, f"{packet_type.name}: the remaining length is longer than four bytes"
-                    )
-                self._needed = size - start + 1
-                break
-            remaining, body = decoded
+            body = start + 2
+            # Most packets are short, so it is one byte.
+            if body > size or (remaining := data[start + 1]) > 0x7F:
+                decoded = decode_varint(data, start + 1, size)
+                if decoded is None:
+                    if size - start > 4:
+                        raise MalformedPacket(
+                            MALFORMED_PACKET, f"{packet_type.name}: the remaining length is longer than four bytes"
+                        )
+                    self._needed = size - start + 1
+                    break
+                remaining, body = decoded
             end = body + remaining
             if end - start > self._max_size:
                 raise MalformedPacket(
@@ -106,7 +110,7 @@ class FrameReader:
             if end > size:
                 self._needed = end - start
                 break
-            frames.append(Frame(type=packet_type, flags=flags, body=data[body:end]))
+            frames.append(Frame(packet_type, flags, data[body:end]))
             start = end
         return start
 

@@ -1,12 +1,13 @@
 """PUBLISH: an application message (MQTT 5, 3.3)."""
 
-from typing import ClassVar, Final
+import functools
+from typing import ClassVar, Final, Protocol
 
-from attrs import field, frozen
+from attrs import define, field
 
 from .framing import Frame
 from .properties import Properties, Property, PropertyHolder, decode_properties, encode_properties, shown
-from .protocol import PROTOCOL_ERROR, MqttVersion, PacketType
+from .protocol import PROTOCOL_ERROR, MalformedPacket, MqttVersion, PacketType
 from .wire import Reader, encode_packet_id, encode_topic_name, encode_varint
 
 _RETAIN: Final = 0x01
@@ -16,9 +17,13 @@ _FIRST_BYTE: Final = PacketType.PUBLISH << 4
 _V5: Final = MqttVersion.V5
 _HOLDER: Final = PropertyHolder.PUBLISH
 _TOPIC_ALIAS: Final = Property.TOPIC_ALIAS
+# Topics are sent again and again; longer ones than a broker takes are not worth their room.
+_LONGEST_KEPT: Final = 256
+_MAX_KEPT: Final = 4096
 
 
-@frozen(kw_only=True)
+# Not frozen: attrs needs twice as long to make what is.
+@define(kw_only=True)
 class Publish:
     """An application message on its way to the server or from it.
 
@@ -43,6 +48,10 @@ class Publish:
         :raises MalformedPacket: 0x90 for a topic with a wildcard (MQTT-3.3.2-2), 0x94 for a topic alias of 0, 0x82
             for no topic, for packet identifier 0 and for DUP at QoS 0 (MQTT-3.3.1-2), 0x81 or 0x82 for everything else.
         """
+        return _plain(frame, version) or cls._strictly(frame, version)
+
+    @classmethod
+    def _strictly(cls, frame: Frame, version: MqttVersion) -> "Publish":
         flags = frame.flags
         qos = flags >> 1 & 3
         reader = Reader(frame.body, "PUBLISH")
@@ -75,21 +84,40 @@ class Publish:
         )
 
 
+class Content(Protocol):
+    """What all receivers of a message get the same of."""
+
+    @property
+    def topic(self) -> str:
+        """As in :class:`Publish`."""
+
+    @property
+    def payload(self) -> bytes:
+        """As in :class:`Publish`."""
+
+    @property
+    def properties(self) -> Properties:
+        """As in :class:`Publish`."""
+
+
 class PublishEncoder:
     """Encodes one message for many receivers: topic, properties and payload once, the rest for each.
 
-    :param publish: the message; of its fields only topic, properties and payload count.
+    :param publish: the message; a :class:`Publish` is one.
     :raises ValueError: when the wire of ``version`` cannot carry one of these.
     """
 
-    __slots__ = ("_rest", "_topic")
+    __slots__ = ("_qos_0", "_rest", "_topic")
 
-    def __init__(self, publish: Publish, version: MqttVersion) -> None:
+    def __init__(self, publish: Content, version: MqttVersion) -> None:
         topic, properties = publish.topic, publish.properties
         if not topic and _TOPIC_ALIAS not in properties:
             raise ValueError("a PUBLISH needs a topic name or a topic alias")
-        self._topic = encode_topic_name(topic, "the topic name")
-        if properties or version is not _V5:
+        self._qos_0: bytes | None = None
+        self._topic = (_kept_topic if len(topic) <= _LONGEST_KEPT else encode_topic_name)(topic, "the topic name")
+        if not properties and version is not _V5:
+            self._rest = publish.payload
+        elif properties:
             self._rest = encode_properties(properties, _HOLDER, version) + publish.payload
         else:
             self._rest = b"\x00" + publish.payload
@@ -105,11 +133,62 @@ class PublishEncoder:
         if not qos:
             if dup or packet_id is not None:
                 raise ValueError("a PUBLISH of QoS 0 has neither DUP nor a packet identifier")
-            return bytes((flags,)) + encode_varint(len(topic) + len(rest), "the remaining length") + topic + rest
+            if retain or self._qos_0 is None:
+                packet = b"".join((_fixed_header(flags, len(topic) + len(rest)), topic, rest))
+                if retain:
+                    return packet
+                self._qos_0 = packet
+            return self._qos_0
         if qos not in (1, 2):
             raise ValueError("the QoS must be 0, 1 or 2")
         if packet_id is None:
             raise ValueError("a PUBLISH of QoS 1 or 2 needs a packet identifier")
         flags |= qos << 1 | (_DUP if dup else 0)
-        remaining = encode_varint(len(topic) + 2 + len(rest), "the remaining length")
-        return b"".join((bytes((flags,)), remaining, topic, encode_packet_id(packet_id), rest))
+        header = _fixed_header(flags, len(topic) + 2 + len(rest))
+        return b"".join((header, topic, encode_packet_id(packet_id), rest))
+
+
+def _plain(frame: Frame, version: MqttVersion) -> Publish | None:
+    """Decode a packet without properties that is no repetition, as most are, in few steps.
+
+    None for all others, and for what is malformed: those need a closer look.
+    """
+    body, flags = frame.body, frame.flags
+    qos = flags >> 1
+    size = len(body)
+    # With DUP it is above 3.
+    if size < 2 or qos > 2:
+        return None
+    end = start = 2 + (body[0] << 8 | body[1])
+    if qos:
+        start += 2
+    if version is _V5:
+        start += 1
+    if start > size or end > _LONGEST_KEPT or (version is _V5 and body[start - 1]):
+        return None
+    topic = _topic_name(body[2:end])
+    if not topic:
+        return None
+    if not qos:
+        return Publish(topic=topic, payload=body[start:], retain=flags == _RETAIN)
+    packet_id = body[end] << 8 | body[end + 1]
+    if not packet_id:
+        return None
+    return Publish(topic=topic, payload=body[start:], qos=qos, retain=flags & _RETAIN != 0, packet_id=packet_id)
+
+
+@functools.lru_cache(_MAX_KEPT)
+def _topic_name(raw: bytes) -> str | None:
+    try:
+        return Reader(len(raw).to_bytes(2) + raw, "PUBLISH").topic_name("the topic name")
+    except MalformedPacket:
+        return None
+
+
+_kept_topic = functools.lru_cache(_MAX_KEPT)(encode_topic_name)
+
+
+def _fixed_header(flags: int, remaining: int) -> bytes:
+    if remaining < 0x80:
+        return bytes((flags, remaining))
+    return bytes((flags,)) + encode_varint(remaining, "the remaining length")
