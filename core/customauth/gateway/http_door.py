@@ -18,10 +18,11 @@ from customauth.gateway.decision import Grant, Step
 from customauth.gateway.http_answers import BadRequest, HttpAnswer, accepted, forbidden, refused
 from customauth.gateway.http_head import host_of, read_head, signed_for_aws
 from customauth.gateway.http_publish import Publish, read_publish
+from customauth.gateway.link import Link
 from customauth.gateway.office import Office
 from customauth.gateway.origin import HttpRequest, Origin
 from customauth.gateway.routing import Spoken, misrouted
-from customauth.gateway.session import Link, MqttSession
+from customauth.gateway.session import MqttSession
 from customauth.gateway.upgrade import PATHS, Upgrade, no_upgrade, read_upgrade, wants_websocket
 from customauth.gateway.websocket import WebSocket
 

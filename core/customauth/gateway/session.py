@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
 
 from customauth.gateway import handshake
 from customauth.gateway.attempt import Attempt, Trace
@@ -15,12 +14,14 @@ from customauth.gateway.broker.conversation import Conversation, Farewell
 from customauth.gateway.broker.messages import will_message
 from customauth.gateway.decision import Grant, Reason, Refusal, Step
 from customauth.gateway.lease import Lease
+from customauth.gateway.link import Link
 from customauth.gateway.office import Office
+from customauth.gateway.opening import Denied, open_session
 from customauth.gateway.origin import Origin
 from customauth.gateway.records import DisconnectReason, Ending
-from customauth.gateway.routing import Spoken, misrouted
+from customauth.gateway.routing import Spoken
+from customauth.gateway.silence import KeepAlive
 from customauth.mqtt import (
-    Connack,
     Connect,
     Disconnect,
     Frame,
@@ -31,7 +32,6 @@ from customauth.mqtt import (
     Packet,
     Properties,
     Property,
-    UnsupportedProtocolLevel,
     Will,
     decode,
     encode,
@@ -42,9 +42,6 @@ _CONNECT_LIMIT = 10.0
 # Packets, and bytes, that a client may send while its CONNECT is decided over (E13); more than this is a flood.
 _MAX_PIPELINED = 100
 _MAX_PIPELINED_BYTES = 262_144
-_UNACCEPTABLE_VERSION_311 = 1
-# When iot:Connect is decided over again without the will, in seconds: AWS was seen to do so after 30 s to 5 min (C31).
-_RECHECK_AFTER = 60.0
 
 _PROTOCOL_ERROR = 0x82
 _NOT_AUTHORIZED = 0x87
@@ -57,32 +54,6 @@ _ADMINISTRATIVE_ACTION = 0x98
 _SENT_CODES = {code: code for code in (0x81, 0x82, 0x8F, 0x90, 0x93, 0x94)} | {0x95: _QUOTA_EXCEEDED}
 
 _log = logging.getLogger("customauth.gateway")
-
-
-class Link(Protocol):
-    """What carries the packets: TLS, or a WebSocket in it."""
-
-    @property
-    def closing(self) -> bool:
-        """Whether nothing more can be written."""
-
-    def write(self, data: bytes) -> None:
-        """Send packets."""
-
-    def close(self) -> None:
-        """Close with the farewell of what carries the packets, when all is sent."""
-
-    def hang_up(self) -> None:
-        """Close without that farewell, when all is sent (I12)."""
-
-    def abort(self) -> None:
-        """Close at once."""
-
-    def pause_reading(self) -> None:
-        """Take nothing more from the client for now."""
-
-    def resume_reading(self) -> None:
-        """Take what the client sends again."""
 
 
 class MqttSession:
@@ -102,17 +73,14 @@ class MqttSession:
         "_early",
         "_flushing",
         "_grant",
-        "_last_packet",
+        "_keep_alive",
         "_lease",
         "_link",
-        "_longest_silence",
         "_loop",
         "_office",
         "_origin",
         "_reader",
-        "_recheck",
         "_spoken",
-        "_timer",
         "_waiting",
         "_will",
         "_working",
@@ -134,16 +102,13 @@ class MqttSession:
         self._lease: Lease | None = None
         self._conversation: Conversation | None = None
         self._will: Will | None = None
-        self._recheck: asyncio.TimerHandle | None = None
         self._working = False
         self._flushing = False
         self._waiting: deque[Frame] = deque()
         self._answers = bytearray()
         self._deciding: asyncio.Task[None] | None = None
         self._early = 0
-        self._longest_silence = 0.0
-        self._last_packet = 0.0
-        self._timer: asyncio.TimerHandle | None = self._loop.call_later(_CONNECT_LIMIT, self._connect_overdue)
+        self._keep_alive = KeepAlive(_CONNECT_LIMIT, self._connect_overdue)
 
     def received(self, data: bytes) -> None:
         """Take what the client sent."""
@@ -227,7 +192,8 @@ class MqttSession:
         """Take the packets that have arrived, up to one that must be decided over first."""
         waiting = self._waiting
         self._working = True
-        self._last_packet = self._loop.time()
+        if self._grant is not None:
+            self._keep_alive.heard()
         try:
             while waiting and self._grant is None and self._deciding is None and not self._link.closing:
                 self._open(waiting.popleft())
@@ -245,47 +211,24 @@ class MqttSession:
         self._flush()
 
     def _open(self, frame: Frame) -> None:
-        try:
-            connect = decode(frame, None)
-        except UnsupportedProtocolLevel as error:
-            # What a version unknown here looks like to its client cannot be known: 3.1.1's answer serves most (E1).
-            if misrouted(self._origin, self._spoken) is None:
-                self._send(Connack(session_present=False, reason_code=_UNACCEPTABLE_VERSION_311), MqttVersion.V311)
-            self._drop(f"protocol level {error.level} is not served; use MQTT 3.1.1 or 5")
+        opened = open_session(frame, self._origin, self._spoken, self._office.broker.quotas())
+        if isinstance(opened, Denied):
+            self._deny(opened)
             return
-        if not isinstance(connect, Connect):
-            self._drop(f"the first packet is {frame.type.name}, not CONNECT")
-            return
-        self._connect = connect
-        self._stop_timer()
-        client_id = handshake.effective_client_id(connect)
-        self._attempt = Attempt(origin=self._origin, client_id=client_id, connect=connect)
-        refusal = misrouted(self._origin, self._spoken)
-        if refusal is not None:
-            self._office.decided(Trace().decision(self._attempt, refusal))
-            if refusal.reason is Reason.SNI:
-                self._refuse(handshake.refusing(connect))
-            else:
-                # Where MQTT is not served with these credentials nobody answers it (A40, A50).
-                self._link.hang_up()
-            return
-        objection = handshake.objection(connect) or self._too_soon(connect)
-        if objection is not None:
-            refusal = Refusal(reason=Reason.PROTOCOL, why=objection.why, fix=objection.fix)
-            self._office.decided(Trace().decision(self._attempt, refusal))
-            self._refuse(handshake.objecting(objection.code))
-            return
-        self._deciding = self._loop.create_task(self._decide(self._attempt))
+        self._keep_alive.stop()
+        self._connect = opened.connect
+        self._attempt = opened
+        self._deciding = self._loop.create_task(self._decide(opened))
 
-    def _too_soon(self, connect: Connect) -> handshake.Objection | None:
-        quotas = self._office.broker.quotas()
-        if quotas is None or not connect.client_id or quotas.connect(connect.client_id):
-            return None
-        return handshake.Objection(
-            code=_QUOTA_EXCEEDED if connect.version is MqttVersion.V5 else None,
-            why="the same client id connected less than a second ago (E9)",
-            fix="wait a second before connecting again",
-        )
+    def _deny(self, denied: Denied) -> None:
+        if denied.attempt is None:
+            self._office.note(self._origin.peer, denied.why)
+        else:
+            self._connect = denied.attempt.connect
+            self._office.decided(Trace().decision(denied.attempt, denied.refusal))
+        if denied.connack is not None:
+            self._send(denied.connack, denied.version)
+        self._close(denied.version)
 
     async def _decide(self, attempt: Attempt) -> None:
         trace = Trace()
@@ -299,23 +242,25 @@ class MqttSession:
                 )
             if attempt.step is Step.REFRESH:
                 self._renew(outcome)
-            elif isinstance(outcome, Grant):
-                self._accept(attempt, outcome)
-            else:
-                self._refuse(handshake.refusing(self._connect) if self._connect is not None else None)
+            elif attempt.connect is not None and isinstance(outcome, Grant):
+                self._accept(attempt, attempt.connect, outcome)
+            elif attempt.connect is not None:
+                self._refuse(attempt.connect)
         except Exception:
             # Nobody awaits this task: unless it ends the connection, the client waits for ever.
             _log.exception("CLOSE %s: the gateway failed", self._origin.peer)
             self._deciding = None
             self._end(DisconnectReason.SERVER_ERROR, "the gateway failed", None)
 
-    def _accept(self, attempt: Attempt, grant: Grant) -> None:
-        connect = self._connect
-        assert connect is not None  # noqa: S101 - what was decided over
+    def _accept(self, attempt: Attempt, connect: Connect, grant: Grant) -> None:
         self._grant = grant
         self._admitted()
         self._lease = Lease(
-            grant, time_scale=self._office.time_scale, refresh=self._ask_again, expire=self._disconnect_after
+            grant,
+            time_scale=self._office.time_scale,
+            refresh=self._ask_again,
+            expire=self._disconnect_after,
+            recheck=self._connect_again if connect.will is not None and self._office.recheck_connect() else None,
         )
         client_id = attempt.client_id or ""
         self._will = connect.will
@@ -334,19 +279,14 @@ class MqttSession:
             address=self._origin.address,
             accept=lambda present: self._send(handshake.accepting(connect, client_id, present), connect.version),
         )
-        self._longest_silence = handshake.longest_silence(connect.keep_alive)
-        self._last_packet = self._loop.time()
-        self._watch_keep_alive()
-        if self._will is not None and self._office.recheck_connect():
-            self._recheck = self._loop.call_later(_RECHECK_AFTER / self._office.time_scale, self._connect_again)
+        self._keep_alive = KeepAlive(handshake.longest_silence(connect.keep_alive), self._silent)
         self._work()
 
-    def _refuse(self, connack: Connack | None) -> None:
-        if connack is None or self._connect is None:
-            self._close(None)
-            return
-        self._send(connack, self._connect.version)
-        self._close(self._connect.version)
+    def _refuse(self, connect: Connect) -> None:
+        connack = handshake.refusing(connect)
+        if connack is not None:
+            self._send(connack, connect.version)
+        self._close(connect.version)
 
     def _ask_again(self) -> None:
         """Ask the function again, with what the connection began with (C25)."""
@@ -464,31 +404,19 @@ class MqttSession:
             )
         )
 
-    def _connect_overdue(self) -> None:
-        self._office.note(self._origin.peer, f"no CONNECT within {_CONNECT_LIMIT:g} s")
+    def _connect_overdue(self, limit: float) -> None:
+        self._office.note(self._origin.peer, f"no CONNECT within {limit:g} s")
         self._link.abort()
 
-    def _watch_keep_alive(self) -> None:
-        """Close a client that has been silent for 1.5 times its keep alive (E10)."""
-        left = self._last_packet + self._longest_silence - self._loop.time()
-        if left <= 0:
-            silence = f"silent for {self._longest_silence:g} s, 1.5 times its keep alive"
-            self._end(DisconnectReason.KEEP_ALIVE_TIMEOUT, silence, _KEEP_ALIVE_TIMEOUT)
-            return
-        self._timer = self._loop.call_later(left, self._watch_keep_alive)
+    def _silent(self, limit: float) -> None:
+        why = f"silent for {limit:g} s, 1.5 times its keep alive"
+        self._end(DisconnectReason.KEEP_ALIVE_TIMEOUT, why, _KEEP_ALIVE_TIMEOUT)
 
     def _stop(self) -> None:
-        self._stop_timer()
+        self._keep_alive.stop()
         self._waiting.clear()
-        if self._recheck is not None:
-            self._recheck.cancel()
         if self._lease is not None:
             self._lease.end()
         if self._deciding is not None:
             self._deciding.cancel()
             self._deciding = None
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -11,7 +11,7 @@ from websockets.protocol import Protocol as Frames
 from websockets.protocol import Side, State
 
 from customauth.gateway.handshake import MAX_PACKET_SIZE
-from customauth.gateway.session import Link
+from customauth.gateway.link import Link
 
 # The longest that a WebSocket lives, in seconds (A31).
 _LIFETIME = 86_400

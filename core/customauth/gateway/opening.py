@@ -1,0 +1,82 @@
+"""The first packet of a session: a CONNECT that may be decided over, or why it is not; pure (A39, E1, E8-E11)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from customauth.gateway import handshake
+from customauth.gateway.attempt import Attempt
+from customauth.gateway.broker.quotas import Quotas
+from customauth.gateway.decision import Reason, Refusal
+from customauth.gateway.origin import Origin
+from customauth.gateway.routing import Spoken, misrouted
+from customauth.mqtt import Connack, Connect, Frame, MqttVersion, UnsupportedProtocolLevel, decode
+
+_UNACCEPTABLE_VERSION_311 = 1
+_QUOTA_EXCEEDED = 0x97
+
+
+@frozen(kw_only=True)
+class Denied:
+    """A client that is sent away before anybody is asked.
+
+    :ivar attempt: what it attempted, None when its packet was no CONNECT.
+    :ivar connack: what it is sent, None where AWS closes without one.
+    :ivar version: of the connection, or the one that every client reads.
+    """
+
+    why: str
+    fix: str = ""
+    reason: Reason = Reason.PROTOCOL
+    attempt: Attempt | None = None
+    connack: Connack | None = None
+    version: MqttVersion = MqttVersion.V311
+
+    @property
+    def refusal(self) -> Refusal:
+        """The refusal for the record."""
+        return Refusal(reason=self.reason, why=self.why, fix=self.fix)
+
+
+def open_session(frame: Frame, origin: Origin, spoken: Spoken, quotas: Quotas | None) -> Attempt | Denied:
+    """Read the first packet.
+
+    :param quotas: those that are to be held, None for none.
+    :raises MalformedPacket: when it is no packet.
+    """
+    misplaced = misrouted(origin, spoken)
+    try:
+        connect = decode(frame, None)
+    except UnsupportedProtocolLevel as error:
+        # What a version unknown here looks like to its client cannot be known: 3.1.1's answer serves most (E1).
+        unacceptable = Connack(session_present=False, reason_code=_UNACCEPTABLE_VERSION_311)
+        why = f"protocol level {error.level} is not served; use MQTT 3.1.1 or 5"
+        return Denied(why=why, connack=None if misplaced else unacceptable)
+    if not isinstance(connect, Connect):
+        return Denied(why=f"the first packet is {frame.type.name}, not CONNECT")
+    attempt = Attempt(origin=origin, client_id=handshake.effective_client_id(connect), connect=connect)
+    if misplaced is not None:
+        # Where MQTT is not served with these credentials nobody answers it (A40, A50).
+        return Denied(
+            why=misplaced.why,
+            fix=misplaced.fix,
+            reason=misplaced.reason,
+            attempt=attempt,
+            connack=handshake.refusing(connect) if misplaced.reason is Reason.SNI else None,
+            version=connect.version,
+        )
+    objection = handshake.objection(connect) or _too_soon(connect, quotas)
+    if objection is not None:
+        answer = handshake.objecting(objection.code)
+        return Denied(why=objection.why, fix=objection.fix, attempt=attempt, connack=answer, version=connect.version)
+    return attempt
+
+
+def _too_soon(connect: Connect, quotas: Quotas | None) -> handshake.Objection | None:
+    if quotas is None or not connect.client_id or quotas.connect(connect.client_id):
+        return None
+    return handshake.Objection(
+        code=_QUOTA_EXCEEDED if connect.version is MqttVersion.V5 else None,
+        why="the same client id connected less than a second ago (E9)",
+        fix="wait a second before connecting again",
+    )
