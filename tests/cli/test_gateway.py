@@ -211,7 +211,9 @@ def test_a_ca_that_cannot_be_read_is_named(folder: Path) -> None:
         (folder / "ca" / name).write_text("nonsense")
     result = run("gateway", "--port", "0", "--ca-dir", "ca", cwd=folder)
     assert result.code == 2
-    assert result.last == "next: mend that file, or choose another folder: --ca-dir DIR, or --config FILE"
+    assert (
+        result.last == "next: mend that file, or choose another folder: --ca-dir DIR, --data-dir DIR or --config FILE"
+    )
     assert "Traceback" not in result.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -30,6 +31,7 @@ class Client:
     outbox: Outbox = field(init=False)
     settled: list[bytes] = field(factory=list)
     got: list[Publish] = field(factory=list)
+    later: list[Callable[[], None]] = field(factory=list)
     _frames: FrameReader = field(factory=lambda: FrameReader(1 << 28))
 
     def __attrs_post_init__(self) -> None:
@@ -40,6 +42,7 @@ class Client:
             aliases=self.aliases,
             send=self._take,
             settle=lambda delivery: self.settled.append(delivery.message.payload),
+            later=self.later.append,
         )
 
     def _take(self, data: bytes) -> None:
@@ -182,6 +185,8 @@ def test_what_waits_is_bounded_and_what_is_dropped_is_counted(payload: bytes, co
     # Nobody keeps it any longer either.
     assert len(client.settled) == qos
     client.outbox.resume()
+    while client.later:
+        client.later.pop()()
     assert len(client.got) == (min(kept, 100) if qos else kept)
     # There is room again.
     client.outbox.pause()
@@ -303,3 +308,28 @@ def test_a_message_whose_time_is_over_is_dropped(version: MqttVersion) -> None:
     client.outbox.resume()
     assert (client.payloads, client.settled, client.unsettled) == ([b"new"], [b"old"], [b"new"])
     assert bool(client.got[0].properties) == (version is V5)
+
+
+def test_a_client_that_catches_up_is_sent_a_little_in_each_turn() -> None:
+    client = Client()
+    client.outbox.pause()
+    for _ in range(10):
+        client.add(bytes(100_000), qos=0)
+    client.outbox.resume()
+    assert len(client.got) == 3
+    turns = 0
+    while client.later:
+        client.later.pop()()
+        turns += 1
+    assert (len(client.got), turns) == (10, 3)
+
+
+def test_half_of_what_may_wait_is_left_to_others() -> None:
+    client = Client()
+    client.outbox.pause()
+    while client.outbox.has_room:
+        client.add(bytes(100_000))
+    before = client.outbox.dropped
+    for _ in range(100):
+        client.add(bytes(100_000))
+    assert (before, client.outbox.dropped) == (0, 0)

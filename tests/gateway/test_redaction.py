@@ -131,7 +131,10 @@ def test_a_masked_event_has_the_shape_of_the_event_and_what_is_harmless(attempt:
     assert event == traced(attempt)[1]
 
 
-PIECE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?&"), min_size=8, max_size=30)
+# Ending in what stands in no record of itself.
+PIECE = st.text(
+    st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?&"), min_size=8, max_size=30
+).map(lambda text: f"{text}~zq7")
 
 
 @given(token=st.lists(PIECE, min_size=1, max_size=4).map("&".join))
@@ -243,3 +246,22 @@ def test_no_line_holds_a_secret_and_every_refusal_says_what_to_change(
                 assert secret not in text
         if isinstance(decision.outcome, Refusal):
             assert decision.line().partition("; fix: ")[2]
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "pass%3Fwor%2Fd%3E%3E%3E",
+        "pass%3Fwor/d%3E%3E%3E",
+        "cGFzcz93b3IvZD4+Pg",
+        "cGFzcz93b3IvZD4-Pg==",
+        "cGFzcz93b3IvZD4-Pg",
+    ],
+)
+def test_a_password_is_masked_in_the_forms_that_programs_give_it(quoted: str) -> None:
+    packet = connect("alice", password=b"pass?wor/d>>>")
+    assert redacted(f"a function said {quoted}", secrets_of(packet, None)) == "a function said ***"
+
+
+def test_what_would_take_too_long_to_look_through_is_masked_wholly() -> None:
+    assert redacted("x" * 100_000, [f"secret-{number}" for number in range(1000)]) == "***"

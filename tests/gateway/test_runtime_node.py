@@ -429,7 +429,7 @@ def test_megabytes_of_output_are_read_and_only_the_end_is_kept(function: Functio
     spec = function("""
         export const handler = async () => {
           for (let n = 0; n < 5000; n += 1) console.log('x'.repeat(1000));
-          console.error('the end');
+          console.log('the end');
           return 1;
         };
     """)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from customauth.gateway.broker.contract import Delivery, Subscription
 from customauth.gateway.broker.memory import MemoryRouter
 from customauth.gateway.broker.messages import Message
-from customauth.gateway.broker.store import KeptSession, NoStore, SqliteStore, Store
+from customauth.gateway.broker.store import KeptSession, NoStore, SqliteStore, Store, StoreFailed
 from customauth.mqtt import MqttVersion, Property
 
 V311, V5 = MqttVersion.V311, MqttVersion.V5
@@ -366,3 +366,63 @@ def test_nothing_is_left_in_the_file_of_what_is_settled_outdated_or_forgotten(tm
     router.close("a", receiver, expiry=0, unsettled=())
     assert store._database.execute(count).fetchone() == (0, 0)
     router.close_all()
+
+
+def fill(store: SqliteStore) -> None:
+    """Keep messages until the disk, which is small, is full."""
+
+    def keep_on() -> None:
+        while True:
+            store.keep("c", delivery(bytes(100_000)))
+            store.commit()
+
+    with pytest.raises(StoreFailed, match="full"):
+        keep_on()
+
+
+def test_a_full_disk_is_told_and_when_there_is_room_again_all_goes_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.open("c", V5)
+        store.commit()
+        store._database.execute("PRAGMA max_page_count = 200")
+        fill(store)
+        kept = len(sessions(store)["c"].waiting)
+        store._database.execute("PRAGMA max_page_count = 100000")
+        store.keep("c", delivery(b"after"))
+        store.commit()
+    with opened(tmp_path) as store:
+        assert payloads(sessions(store)["c"])[kept:] == [b"after"]
+
+
+def test_what_failed_takes_all_since_the_last_commit_with_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.open("c", V5)
+        store.commit()
+        store._database.execute("PRAGMA max_page_count = 60")
+        store.keep("c", delivery(b"first"))
+        for _ in range(10):
+            store.keep("c", delivery(bytes(100_000)))
+        with pytest.raises(StoreFailed):
+            store.commit()
+        store.commit()
+        assert sessions(store)["c"].waiting == ()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE deliveries SET message = 'no JSON'",
+        "UPDATE deliveries SET message = '{}'",
+        "UPDATE sessions SET version = 9",
+        "DROP TABLE subscriptions",
+    ],
+)
+def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path, damage: str) -> None:
+    with opened(tmp_path) as store:
+        store.open("c", V5)
+        store.keep("c", delivery())
+        store.commit()
+        store._database.execute(damage)
+    store = SqliteStore(tmp_path)
+    with pytest.raises(ValueError, match=r"is damaged .*remove it, or choose another folder"):
+        store.sessions()

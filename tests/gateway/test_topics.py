@@ -117,9 +117,9 @@ def test_a_key_may_have_its_value_changed() -> None:
 def test_more_topics_than_are_remembered_are_matched_as_well() -> None:
     tree: TopicTree[int, str] = TopicTree()
     tree.set("+", 1, "")
-    for number in range(10_000):
+    for number in range(60_000):
         assert tree.match(str(number)) == [(1, "")]
-    assert len(tree._cache) < 10_000
+    assert len(tree._cache) < 60_000
 
 
 def test_a_topic_of_very_many_levels_is_matched() -> None:
@@ -228,3 +228,12 @@ def test_any_text_is_judged(text: str) -> None:
         # Whoever may publish to it may subscribe to it.
         assert filter_fault(text) is None
     filter_fault("$share/" + text)
+
+
+def test_the_matches_that_are_kept_are_bounded_whatever_their_length() -> None:
+    tree: TopicTree[int, None] = TopicTree()
+    for key in range(1000):
+        tree.set("+/#", key, None)
+    for number in range(500):
+        assert len(tree.match(f"a/{number}")) == 1000
+    assert sum(1 + len(found) for found in tree._cache.values()) <= 100_000

@@ -159,7 +159,7 @@ def command(
                 str(error), "mend the configuration; without --config the gateway makes a sample to start from"
             ) from error
         except ValueError as error:
-            mend = "mend that file, or choose another folder: --ca-dir DIR, or --config FILE"
+            mend = "mend that file, or choose another folder: --ca-dir DIR, --data-dir DIR or --config FILE"
             raise Misuse(str(error), mend) from error
         except OSError as error:
             if config_file is None:

@@ -24,6 +24,8 @@ _ALERT: Final = 0x15
 _HANDSHAKE: Final = 0x16
 _FATAL: Final = 2
 _CLIENT_HELLO: Final = 1
+# Real ones need one or two; each costs time at every look.
+_MAX_RECORDS: Final = 512
 _MAX_FRAGMENT: Final = 1 << 14
 _RANDOM_SIZE: Final = 32
 _MAX_SESSION_ID: Final = 32
@@ -93,8 +95,11 @@ def alert(description: int) -> bytes:
 def _first_message(stream: bytes) -> bytes | None:
     """Return the body of the ClientHello out of its records, None while it is incomplete."""
     collected = bytearray()
-    start = 0
+    start = records = 0
     while start < len(stream):
+        records += 1
+        if records > _MAX_RECORDS:
+            raise NotClientHello(f"the ClientHello comes in more than {_MAX_RECORDS} records")
         collected += _fragment(stream, start)
         if collected and collected[0] != _CLIENT_HELLO:
             raise NotClientHello(f"the first handshake message is of type {collected[0]}, not a ClientHello")

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from customauth import _parameters as grammar
 from customauth.gateway.origin import HttpRequest
@@ -16,6 +16,9 @@ from customauth.mqtt import Connect
 
 MASK = "***"
 
+# Forms of secrets times characters to look through.
+_MOST_WORK = 20_000_000
+_URL_SAFE = str.maketrans("+/", "-_")
 # A shorter one is found in any text, and the gaps would tell it.
 _SHORTEST = 4
 _LONGEST_NAME = 16
@@ -60,7 +63,10 @@ def secrets_of(connect: Connect | None, http: HttpRequest | None) -> list[str]:
     found |= {value.replace("+", " ") for value in found}
     found |= {grammar.decode_leniently(value) for value in found}
     if connect is not None and connect.password is not None:
-        found |= {connect.password.decode(errors="replace"), base64.b64encode(connect.password).decode("ascii")}
+        encoded = base64.b64encode(connect.password).decode("ascii")
+        found |= {connect.password.decode(errors="replace"), encoded, encoded.rstrip("=")}
+        found |= {form.translate(_URL_SAFE) for form in (encoded, encoded.rstrip("="))}
+    found |= {quoted for secret in found for quoted in (quote(secret), quote(secret, safe=""))}
     # An answer is JSON, in which a policy document may be JSON in a text; what quotes one of them is Python's repr.
     found |= {form for secret in found for form in _escaped(secret)}
     found |= {form for secret in found for form in _escaped(secret)}
@@ -68,8 +74,8 @@ def secrets_of(connect: Connect | None, http: HttpRequest | None) -> list[str]:
 
 
 def redacted(text: str, secrets: Sequence[str]) -> str:
-    """Mask each secret in a text; an empty secret masks all of it."""
-    if "" in secrets:
+    """Mask each secret in a text; an empty secret masks all of it, and so does more work than the loop can spare."""
+    if "" in secrets or len(secrets) * len(text) > _MOST_WORK:
         return MASK
     for secret in secrets:
         text = text.replace(secret, MASK)

@@ -7,6 +7,9 @@ import contextlib
 import functools
 import logging
 import math
+import os
+import resource
+import socket
 import ssl
 import uuid
 from collections import Counter
@@ -23,7 +26,7 @@ from customauth.gateway.broker.conversation import Broker
 from customauth.gateway.broker.memory import MemoryRouter
 from customauth.gateway.broker.presence import Presence
 from customauth.gateway.broker.quotas import Quotas
-from customauth.gateway.broker.store import NoStore, SqliteStore
+from customauth.gateway.broker.store import NoStore, SqliteStore, StoreFailed
 from customauth.gateway.ca import server_identity
 from customauth.gateway.client_hello import ClientHello
 from customauth.gateway.config import ClientCertificate, ConfigError, DomainConfiguration, GatewayConfig
@@ -49,6 +52,8 @@ FURTHER_PORTS = (8883, 8443)
 _CLOSE_LIMIT = 3.0
 # Connections that the system holds until they are accepted: a fleet may reconnect at once.
 _BACKLOG = 4096
+# Of these, how many are accepted in one turn of the loop; as many errors are logged when descriptors run out.
+_ACCEPTED_AT_ONCE = 16
 # Connections whose client is not accepted yet; with one more the oldest of them has to go.
 _MAX_STRANGERS = 8192
 
@@ -135,6 +140,7 @@ class Gateway:
         self._servers: list[asyncio.Server] = []
         self._connections: set[TlsConnection] = set()
         self._strangers: dict[TlsConnection, None] = {}
+        self._most_strangers = _MAX_STRANGERS
         self._tasks: list[asyncio.Task[None]] = []
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._closing = False
@@ -169,6 +175,10 @@ class Gateway:
 
         :raises OSError: when a port is taken or the address is not this machine's.
         """
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if descriptors != resource.RLIM_INFINITY:
+            # They shall not take the descriptors of those who are let in.
+            self._most_strangers = min(_MAX_STRANGERS, descriptors // 2)
         for role, port in self._wanted.items():
             await self._listen(role, port)
         if self._follow is not None:
@@ -204,7 +214,7 @@ class Gateway:
             self._sweep_timer.cancel()
         async with contextlib.AsyncExitStack() as ending:
             # From the last to the first, each of them also when one fails: who is told of an end may raise.
-            ending.callback(self._router.close_all)
+            ending.callback(self._close_router)
             ending.push_async_callback(self._office.authenticator.aclose)
             ending.push_async_callback(self._closed_all)
             for task in self._tasks:
@@ -214,6 +224,12 @@ class Gateway:
                 server.close()
             for connection in self._connections:
                 ending.callback(connection.shutdown)
+
+    def _close_router(self) -> None:
+        try:
+            self._router.close_all()
+        except StoreFailed as error:
+            self._office.note(None, f"what was to be kept is not: {error}")
 
     async def _closed_all(self) -> None:
         """Wait until every connection is gone; what takes too long is taken away."""
@@ -272,8 +288,11 @@ class Gateway:
             closed=self._closed,
         )
         server = await asyncio.get_running_loop().create_server(
-            lambda: TlsConnection(desk), host, port, backlog=_BACKLOG
+            lambda: TlsConnection(desk), host, port, backlog=_ACCEPTED_AT_ONCE
         )
+        for listening in server.sockets:
+            with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                same.listen(_BACKLOG)
         self._servers.append(server)
         self.ports[role] = server.sockets[0].getsockname()[1]
 
@@ -300,11 +319,11 @@ class Gateway:
         self._strangers[connection] = None
         if self._closing:
             connection.abort()
-        elif len(self._strangers) > _MAX_STRANGERS:
+        elif len(self._strangers) > self._most_strangers:
             oldest = next(iter(self._strangers))
             # Now, not when it is gone: of many that come in one go each has to make another one leave.
             del self._strangers[oldest]
-            self._office.note(oldest.peer, f"more than {_MAX_STRANGERS} connections wait to be let in")
+            self._office.note(oldest.peer, f"more than {self._most_strangers} connections wait to be let in")
             oldest.abort()
 
     def _admitted(self, connection: TlsConnection) -> None:
@@ -345,8 +364,11 @@ class Gateway:
 
     def _sweep(self) -> None:
         self._wait_for_sweep()
-        self._router.expire()
-        self._router.commit()
+        try:
+            self._router.expire()
+            self._router.commit()
+        except StoreFailed as error:
+            self._office.note(None, f"what was to be kept is not: {error}")
 
     def _handshake_failed(self, peer: str, failure: ssl.SSLError) -> None:
         self._office.note(peer, failure_line(failure, self.ca_file, self._config.names[0]))

@@ -12,6 +12,7 @@ from customauth.gateway import handshake
 from customauth.gateway.attempt import Attempt, Trace
 from customauth.gateway.broker.conversation import Conversation, Farewell
 from customauth.gateway.broker.messages import will_message
+from customauth.gateway.broker.store import StoreFailed
 from customauth.gateway.decision import Grant, Reason, Refusal, Step
 from customauth.gateway.lease import Lease
 from customauth.gateway.link import Link
@@ -250,7 +251,10 @@ class MqttSession:
             # Nobody awaits this task: unless it ends the connection, the client waits for ever.
             _log.exception("CLOSE %s: the gateway failed", self._origin.peer)
             self._deciding = None
-            self._end(DisconnectReason.SERVER_ERROR, "the gateway failed", None)
+            try:
+                self._end(DisconnectReason.SERVER_ERROR, "the gateway failed", None)
+            except Exception:
+                self._link.abort()
 
     def _accept(self, attempt: Attempt, connect: Connect, grant: Grant) -> None:
         self._grant = grant
@@ -338,8 +342,15 @@ class MqttSession:
         self._flushing = False
         if not self._answers:
             return
-        if self._conversation is not None:
-            self._conversation.commit()
+        try:
+            if self._conversation is not None:
+                self._conversation.commit()
+        except StoreFailed as error:
+            # Nothing is acknowledged that is not kept.
+            self._answers.clear()
+            self._office.note(self._origin.peer, f"{error}; fix: make room, or choose another --data-dir")
+            self._link.abort()
+            return
         self._link.write(bytes(self._answers))
         self._answers.clear()
 

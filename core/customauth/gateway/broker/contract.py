@@ -96,7 +96,10 @@ class Router(Protocol):
         """Forget a message that the client has acknowledged, or may not have."""
 
     def commit(self) -> None:
-        """Make sure that what was published and settled so far outlives the gateway's process."""
+        """Make sure that what was published and settled so far outlives the gateway's process.
+
+        :raises StoreFailed: when it will not; nobody may be told that it does.
+        """
 
     def close_all(self) -> None:
         """End; what is kept is written."""

@@ -23,6 +23,7 @@ from customauth.gateway.broker.outbox import SWEEPS, Outbox
 from customauth.gateway.broker.permissions import Permissions
 from customauth.gateway.broker.presence import Presence, Visit
 from customauth.gateway.broker.quotas import REPLAYED_PER_SECOND, Quotas
+from customauth.gateway.broker.store import StoreFailed
 from customauth.gateway.broker.topics import filter_fault, topic_fault
 from customauth.mqtt import (
     Connect,
@@ -157,6 +158,7 @@ class Conversation:
             aliases=_number(properties, Property.TOPIC_ALIAS_MAXIMUM, 0),
             send=client.send,
             settle=self._settle,
+            later=asyncio.get_running_loop().call_soon,
         )
 
     def begin(self, *, clean_start: bool, address: str, accept: Callable[[bool], None]) -> None:
@@ -174,8 +176,7 @@ class Conversation:
         if self._quotas is not None:
             self._replay_next()
             return
-        while self._replay:
-            self.deliver(self._replay.popleft())
+        self._refill()
 
     def renew(self, permissions: Permissions) -> None:
         """Decide by other permissions from now on (C30)."""
@@ -188,6 +189,8 @@ class Conversation:
                 self._publish(packet)
             case Puback():
                 self._outbox.acknowledge(packet.packet_id)
+                if self._replay and self._quotas is None:
+                    self._refill()
             case Subscribe():
                 self._subscribe(packet)
             case Unsubscribe():
@@ -218,6 +221,8 @@ class Conversation:
     def resume(self) -> None:
         """The client reads again."""
         self._outbox.resume()
+        if self._quotas is None:
+            self._refill()
 
     def commit(self) -> None:
         """Make sure that what was taken outlives the gateway, before the client is told so."""
@@ -235,6 +240,7 @@ class Conversation:
 
         :param will: what is to be published now; none where the client said goodbye (E42, C38).
         """
+        self._outbox.pause()
         for timer in (self._replay_timer, self._sweep_timer):
             if timer is not None:
                 timer.cancel()
@@ -255,11 +261,19 @@ class Conversation:
                 reason=reason,
                 by_client=by_client,
             )
-        router.commit()
+        try:
+            router.commit()
+        except StoreFailed as error:
+            self._note(f"the session's messages were not kept: {error}")
 
     def connect_without_will(self) -> Decision:
         """Decide over the connect again, as if it had had no will (C31)."""
         return self._permissions.connect_without_will(persistent=self._expiry > 0)
+
+    def _refill(self) -> None:
+        """Bring what waited for the client, as fast as it takes it."""
+        while self._replay and self._outbox.has_room:
+            self.deliver(self._replay.popleft())
 
     def _replay_next(self) -> None:
         """Bring what waited for the client, at the rate of AWS (E38)."""

@@ -17,6 +17,8 @@ from customauth.mqtt import MqttVersion, Properties, Property, Publish, PublishE
 _MAX_WAITING = 10_000
 _MAX_WAITING_BYTES = 32 * 1024 * 1024
 _MAX_PACKET_ID = 0xFFFF
+# Bytes of payload that are sent in one turn of the loop when a client catches up.
+_TURN_BYTES = 262_144
 
 SWEEPS = 4
 """How many sweeps a message has to outlast without an acknowledgement before it is dropped."""
@@ -29,12 +31,15 @@ class Outbox:
     :param max_packet: the largest packet that it takes, in bytes; a larger one is not sent at all.
     :param aliases: how many topic aliases it takes.
     :param send: sends bytes.
+    :param later: calls a function in a later turn of the loop.
     :param settle: told of each QoS 1 message that needs to be kept no longer.
     """
 
     __slots__ = (
         "_aliases",
         "_dropped",
+        "_due",
+        "_later",
         "_max_aliases",
         "_max_packet",
         "_next_id",
@@ -58,6 +63,7 @@ class Outbox:
         aliases: int,
         send: Callable[[bytes], None],
         settle: Callable[[Delivery], None],
+        later: Callable[[Callable[[], None]], object],
     ) -> None:
         self._version = version
         self._room = min(receive_maximum, MAX_UNACKNOWLEDGED)
@@ -72,12 +78,19 @@ class Outbox:
         self._waiting: deque[Delivery] = deque()
         self._waiting_bytes = 0
         self._paused = False
+        self._due = False
+        self._later = later
         self._dropped = 0
 
     @property
     def dropped(self) -> int:
         """How many messages were dropped: too many waited, or nobody acknowledged them."""
         return self._dropped
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what waits leaves room for more, beside what others may send meanwhile."""
+        return len(self._waiting) < _MAX_WAITING // 2 and self._waiting_bytes < _MAX_WAITING_BYTES // 2
 
     def add(self, delivery: Delivery) -> None:
         """Send a message now, or when its turn comes."""
@@ -133,12 +146,24 @@ class Outbox:
         self._waiting_bytes += size
 
     def _go_on(self) -> None:
-        while self._waiting and not self._paused:
+        """Send what waits, a little in each turn of the loop: others have theirs, and the client may fall behind."""
+        sent = 0
+        while self._waiting and not self._paused and not self._due:
             if self._waiting[0].qos and len(self._unacknowledged) >= self._room:
                 return
+            if sent > _TURN_BYTES:
+                self._due = True
+                self._later(self._next_turn)
+                return
             delivery = self._waiting.popleft()
-            self._waiting_bytes -= len(delivery.message.payload)
+            size = len(delivery.message.payload)
+            sent += size
+            self._waiting_bytes -= size
             self._send_now(delivery)
+
+    def _next_turn(self) -> None:
+        self._due = False
+        self._go_on()
 
     def _send_now(self, delivery: Delivery) -> None:
         message = delivery.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
@@ -45,6 +46,10 @@ class KeptSession:
     expires: float
     subscriptions: tuple[Subscription, ...]
     waiting: tuple[Delivery, ...] = field(repr=False)
+
+
+class StoreFailed(Exception):
+    """What was to be kept could not be written, as on a full disk."""
 
 
 class Store(Protocol):
@@ -144,6 +149,7 @@ class SqliteStore:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "broker.sqlite"
         self._dirty = False
+        self._failure: sqlite3.Error | None = None
         try:
             self._database = sqlite3.connect(self._file, isolation_level=None, timeout=_LOCK_PATIENCE)
         except sqlite3.Error as error:
@@ -164,13 +170,32 @@ class SqliteStore:
             self._database.close()
             raise
 
-    def retained(self) -> Iterator[Message]:
-        """Return the retained messages."""
-        for message, payload in self._database.execute("SELECT message, payload FROM retained"):
-            yield _message(message, payload)
+    def retained(self) -> Iterable[Message]:
+        """Return the retained messages.
 
-    def sessions(self) -> Iterator[KeptSession]:
-        """Return the sessions, with the messages that wait."""
+        :raises ValueError: when the file is damaged.
+        """
+        with self._readable():
+            rows = self._database.execute("SELECT message, payload FROM retained")
+            return [_message(message, payload) for message, payload in rows]
+
+    def sessions(self) -> Iterable[KeptSession]:
+        """Return the sessions, with the messages that wait.
+
+        :raises ValueError: when the file is damaged.
+        """
+        with self._readable():
+            return list(self._sessions())
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            self._database.close()
+            raise ValueError(f"{self._file} is damaged ({error}); remove it, or choose another folder") from error
+
+    def _sessions(self) -> Iterator[KeptSession]:
         for client_id, version, expires in self._database.execute(
             "SELECT client_id, version, expires FROM sessions"
         ).fetchall():
@@ -236,21 +261,45 @@ class SqliteStore:
             self._do(f"DELETE FROM {table} WHERE client_id = ?", (client_id,))  # noqa: S608 - a name of ours
 
     def commit(self) -> None:
-        """Write what was kept and forgotten so far."""
-        if self._dirty:
-            self._database.execute("COMMIT")
-            self._dirty = False
+        """Write what was kept and forgotten so far.
+
+        :raises StoreFailed: when something of it could not be written; then nothing since the last time is.
+        """
+        if self._dirty and self._failure is None:
+            try:
+                self._database.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._failure = error
+        failure, self._failure, self._dirty = self._failure, None, False
+        if failure is not None:
+            # SQLite has rolled back by itself after some errors, and after others it has not.
+            with contextlib.suppress(sqlite3.Error):
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+            raise StoreFailed(f"{self._file}: {failure}") from failure
 
     def close(self) -> None:
-        """Write, and let go of the file."""
-        self.commit()
-        self._database.close()
+        """Write, and let go of the file.
+
+        :raises StoreFailed: as :meth:`commit` does; the file is let go of all the same.
+        """
+        try:
+            self.commit()
+        finally:
+            self._database.close()
 
     def _do(self, statement: str, values: tuple[object, ...]) -> int | None:
-        if not self._dirty:
-            self._database.execute("BEGIN")
-            self._dirty = True
-        return self._database.execute(statement, values).lastrowid
+        """Do a part of what the next commit writes; a failure is told there, before anybody relies on it."""
+        if self._failure is not None:
+            return None
+        try:
+            if not self._dirty:
+                self._database.execute("BEGIN")
+                self._dirty = True
+            return self._database.execute(statement, values).lastrowid
+        except sqlite3.Error as error:
+            self._failure, self._dirty = error, True
+            return None
 
     def _prepare(self) -> None:
         (version,) = self._database.execute("PRAGMA user_version").fetchone()

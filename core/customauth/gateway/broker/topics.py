@@ -16,7 +16,8 @@ _SHARE = "$share/"
 _RULE = re.compile(r"\A\$aws/rules/[^/]+/")
 # What clients may publish to among the reserved topics (E44).
 _OPEN = ("$aws/rules/", "$aws/things/", "$aws/jobs/", "$aws/certificates/", "$aws/provisioning-templates/")
-_MAX_CACHED = 8192
+# Topics and matches that are kept, together.
+_MAX_CACHED = 100_000
 _LONGEST_KEPT = 512
 
 Key = TypeVar("Key", bound=Hashable)
@@ -81,6 +82,7 @@ class TopicTree(Generic[Key, Value]):
     def __init__(self) -> None:
         self._root: _Node[Key, Value] = _Node()
         self._cache: dict[str, list[tuple[Key, Value]]] = {}
+        self._cached = 0
 
     def set(self, text: str, key: Key, value: Value) -> bool:
         """Put a value under a filter; return whether the key was not there before."""
@@ -89,7 +91,7 @@ class TopicTree(Generic[Key, Value]):
             node = node.children.setdefault(level, _Node())
         new = key not in node.values
         node.values[key] = value
-        self._cache.clear()
+        self._forget()
         return new
 
     def discard(self, text: str, key: Key) -> bool:
@@ -107,17 +109,24 @@ class TopicTree(Generic[Key, Value]):
             if child.values or child.children:
                 break
             del parent.children[level]
-        self._cache.clear()
+        self._forget()
         return True
 
     def match(self, topic: str) -> list[tuple[Key, Value]]:
         """Return the keys and values of every filter that a topic matches; a key is there once for each of them."""
         found = self._cache.get(topic)
         if found is None:
-            if len(self._cache) >= _MAX_CACHED:
-                self._cache.clear()
-            found = self._cache[topic] = list(self._walk(topic))
+            found = list(self._walk(topic))
+            self._cached += 1 + len(found)
+            if self._cached > _MAX_CACHED:
+                self._forget()
+                self._cached = 1 + len(found)
+            self._cache[topic] = found
         return found
+
+    def _forget(self) -> None:
+        self._cache.clear()
+        self._cached = 0
 
     def _walk(self, topic: str) -> Iterator[tuple[Key, Value]]:
         levels = topic.split("/")

@@ -92,7 +92,7 @@ class Process {
       this.#channel.ref();
       this.#invocation = null;
       this.#sendFiles(this.#invocations === 1);
-      this.#send(kind, body);
+      whenPrinted(() => this.#send(kind, body));
     }, this.#file);
     this.#invocation.run(this.#handler, event, about, this.#environment);
   }
@@ -117,6 +117,13 @@ class Process {
     header.writeUInt32BE(payload.length, 1);
     this.#channel.write(Buffer.concat([header, payload]), sent);
   }
+}
+
+// What was printed has to be there before the answer: the gateway looks for it then.
+function whenPrinted(then) {
+  const busy = [process.stdout, process.stderr].filter((stream) => stream.writableLength > 0);
+  if (busy.length === 0) then();
+  else Promise.all(busy.map((stream) => new Promise((done) => { stream.write('', done); }))).then(then);
 }
 
 // One invocation: whichever of callback, context.done and the promise speaks first counts, as in Lambda.
