@@ -155,7 +155,8 @@ def _validate(payload: str | bytes, policies_optional: bool) -> Answer:
     answer = _read_answer(payload)
     authenticated = answer.get("isAuthenticated")
     if not isinstance(authenticated, bool):
-        raise InvalidAnswer(_INVALID_FORMAT)
+        found = f"is {_kind(authenticated)}" if "isAuthenticated" in answer else "is missing"
+        raise InvalidAnswer(_INVALID_FORMAT) from ValueError(f"isAuthenticated {found}; return true or false")
     principal_id = answer.get("principalId")
     if not isinstance(principal_id, str) or _PRINCIPAL_ID.fullmatch(principal_id) is None:
         constraint = "Member must satisfy ([a-zA-Z0-9]){1,128}"
@@ -192,8 +193,19 @@ def _read_answer(payload: str | bytes) -> dict[str, object]:
     except ValueError as error:
         raise InvalidAnswer(_INVALID_FORMAT) from error
     if not isinstance(answer, dict):
-        raise InvalidAnswer(_INVALID_FORMAT)
+        raise InvalidAnswer(_INVALID_FORMAT) from ValueError(f"it answered {_kind(answer)}; return a JSON object")
     return answer
+
+
+def _kind(value: object) -> str:
+    """Name what a JSON value is; never the value itself, which may be a secret."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "a number"
 
 
 def _parse_documents(documents: list[object]) -> tuple[Policy, ...]:

@@ -110,6 +110,7 @@ def test_a_second_start_keeps_what_was_made_and_changed(tmp_path: Path) -> None:
 def test_a_configuration_of_ones_own_is_served(recorder: Recorder, tmp_path: Path) -> None:
     signed, unsigned = recorder.running.commands
     assert " --token-key-name token --token-file TOKEN --sign-with PRIVATE.pem " in signed
+    (tmp_path / "PASSWORD").write_text("any")
     assert run_line(unsigned, tmp_path).code == 0
     (tmp_path / "TOKEN").write_text("tok-1\n")
     (tmp_path / "PRIVATE.pem").write_bytes(recorder.private_key.read_bytes())
@@ -126,6 +127,7 @@ def test_a_name_that_leads_elsewhere_is_printed_with_the_address_to_dial(recorde
     (tmp_path / "gateway.toml").write_text(f'[gateway]\nnames = ["iot.example"]\n{config}')
     with gateway(tmp_path, "--config", "gateway.toml") as running:
         assert running.endpoint == f"iot.example:{running.port}"
+        (tmp_path / "PASSWORD").write_text("any")
         dials = Feature.ADDRESS in features(installed_backends()[0])
         assert run_line(running.commands[1], tmp_path).code == (0 if dials else 3)
 
@@ -231,3 +233,13 @@ def test_an_address_of_another_machine_is_named(folder: Path, host: str) -> None
     assert result.code == 2
     assert f"cannot listen on {host} port 0: " in result.stderr
     assert result.last == "next: choose an address of this machine with --host, or leave it out"
+
+
+def test_without_an_active_authorizer_it_says_so_in_place_of_commands(tmp_path: Path) -> None:
+    (tmp_path / "function.py").write_text("def handler(event, context): ...")
+    (tmp_path / "gateway.toml").write_text(
+        '[authorizers.a]\nsigning_disabled = true\nfunction = "function.py:handler"\n'
+    )
+    with gateway(tmp_path, "--config", "gateway.toml") as running:
+        assert running.commands == []
+    assert 'No authorizer is ACTIVE, so nobody gets in: set the status of one to "ACTIVE".' in running.lines

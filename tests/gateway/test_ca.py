@@ -197,3 +197,23 @@ def test_keys_are_as_strong_as_clients_want(tmp_path: Path) -> None:
         key = certificate(file).public_key()
         assert isinstance(key, rsa.RSAPublicKey)
         assert key.key_size >= 2048
+
+
+def test_a_ca_that_has_expired_is_named_with_what_to_do(tmp_path: Path) -> None:
+    identity = server_identity(tmp_path, ["localhost"])
+    key = serialization.load_pem_private_key((tmp_path / "ca-key.pem").read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    old = certificate(identity.ca_file)
+    expired = (
+        x509.CertificateBuilder()
+        .subject_name(old.subject)
+        .issuer_name(old.issuer)
+        .public_key(key.public_key())
+        .serial_number(old.serial_number)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=30))
+        .not_valid_after(datetime.now(UTC) - timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    identity.ca_file.write_bytes(expired.public_bytes(serialization.Encoding.PEM))
+    with pytest.raises(ValueError, match=r"ca\.pem expired on .*; remove it and ca-key\.pem"):
+        server_identity(tmp_path, ["localhost"])

@@ -14,6 +14,7 @@ import pytest
 from aloop import put_forward, run
 from brokers import Broker, Client, connecting, serving
 from customauth.gateway import Gateway
+from customauth.gateway.broker import outbox
 from customauth.gateway.records import DisconnectReason
 from customauth.mqtt import Auth, Disconnect, MqttVersion, Packet, Properties, Property, Publish
 from gateways import StartGateway, allow
@@ -345,5 +346,25 @@ def test_an_auth_packet_ends_the_connection(start_gateway: StartGateway) -> None
         async with serving(start_gateway) as broker, broker.client() as client:
             await client.send(Auth(reason_code=0x19, properties={Property.AUTHENTICATION_METHOD: "SCRAM"}))
             await client.ends_with(0x82)
+
+    run(main())
+
+
+@BOTH
+def test_more_than_the_outbox_holds_is_replayed_whole(
+    version: MqttVersion, start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_MAX_WAITING", 20)
+
+    async def main() -> None:
+        async with serving(start_gateway) as broker, broker.client("from") as sender:
+            async with broker.client("to", **lasting(version)) as client:
+                await client.subscribe("a/+", qos=1)
+                await client.disconnect()
+            names = [f"a/{number}" for number in range(300)]
+            for name in names:
+                await sender.publish(name, qos=1)
+            async with broker.client("to", **lasting(version)) as client:
+                assert await client.topics() == names
 
     run(main())

@@ -424,3 +424,21 @@ def test_a_value_nested_to_any_depth_is_refused_without_another_error(name: str)
     for depth in (*range(2, 1100), 10_000):
         payload = json.dumps(answer(**{name: "nested"}))
         assert refusal(payload.replace('"nested"', "[" * depth + "]" * depth))
+
+
+@pytest.mark.parametrize(
+    ("payload", "cause"),
+    [
+        ("null", "it answered null; return a JSON object"),
+        ('"yes"', None),
+        ("[]", "it answered a list; return a JSON object"),
+        ("{}", "isAuthenticated is missing; return true or false"),
+        ('{"isAuthenticated": "true"}', "isAuthenticated is a text; return true or false"),
+        ('{"isAuthenticated": 1}', "isAuthenticated is a number; return true or false"),
+    ],
+)
+def test_what_makes_an_answer_invalid_is_said_beside_awss_text(payload: str, cause: str | None) -> None:
+    with pytest.raises(InvalidAnswer, match="Lambda invocation result is in invalid format") as caught:
+        validate_answer(payload)
+    assert caught.value.__cause__ is not None
+    assert cause is None or str(caught.value.__cause__) == cause

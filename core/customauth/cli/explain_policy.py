@@ -76,11 +76,18 @@ def _parse(document: Document) -> Policy:
 
 
 def _request(options: dict[str, Any]) -> Request:
+    import difflib
+
+    from customauth._policy_vocabulary import RESOURCE_TYPES
     from customauth.policy import Request, connect_context
 
     action: str = options["action"]
     if not _ACTION.fullmatch(action):
         raise Misuse(f"--action {action!r} is no action", "write it as iot:Publish")
+    known = sorted(RESOURCE_TYPES)
+    if action.lower().startswith("iot:") and action.lower() not in (name.lower() for name in known):
+        close = difflib.get_close_matches(action, known, n=1)
+        say(f"note: AWS IoT has no action {action}" + (f"; is {close[0]} meant?" if close else ""))
     will = None if options["will_topic"] is None else _arn(options, f"topic/{options['will_topic']}")
     context = _context(options)
     if action.lower() == "iot:connect":

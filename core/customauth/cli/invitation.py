@@ -22,7 +22,10 @@ def invitation(gateway: Gateway, config: GatewayConfig, sample: Sample | None, h
     """
     where = ["--cafile", str(gateway.ca_file.absolute()), *_address(gateway, config, host), gateway.endpoint]
     if sample is None:
-        return ["Connect to it with:", *(_template(authorizer, where) for authorizer in config.authorizers.values())]
+        active = [authorizer for authorizer in config.authorizers.values() if authorizer.active]
+        if not active:
+            return ['No authorizer is ACTIVE, so nobody gets in: set the status of one to "ACTIVE".']
+        return ["Connect to it with:", *(_template(authorizer, where) for authorizer in active)]
     return _of_sample(sample, where)
 
 
@@ -35,7 +38,10 @@ def _of_sample(sample: Sample, where: list[str]) -> list[str]:
     signed += ["--token", made.SAMPLE_TOKEN, "--sign-with", str(sample.private_key_file.absolute())]
     unsigned = ["--authorizer", made.UNSIGNED_AUTHORIZER, "--username", made.SAMPLE_USERNAME]
     unsigned += ["--password", made.SAMPLE_PASSWORD]
-    lines = [f"The sample is in {sample.config_file.parent}: change it and start again.", "Signed, with each backend:"]
+    lines = [
+        f"The sample is in {sample.config_file.parent}: change it, and the gateway takes the change.",
+        "Signed, with each backend:",
+    ]
     lines += ["  " + _connect("--backend", name, *signed, *where) for name in names]
     lines += ["Unsigned:", "  " + _connect(*unsigned, *where)]
     if not names:
@@ -46,7 +52,9 @@ def _of_sample(sample: Sample, where: list[str]) -> list[str]:
 def _template(authorizer: Authorizer, where: list[str]) -> str:
     """Write the command for an authorizer of the user's own; what only the user knows stays in capitals."""
     words = ["--authorizer", authorizer.name]
-    if not authorizer.signing_disabled:
+    if authorizer.signing_disabled:
+        words += ["--username", "USER", "--password-file", "PASSWORD"]
+    else:
         words += ["--token-key-name", str(authorizer.token_key_name)]
         words += ["--token-file", "TOKEN", "--sign-with", "PRIVATE.pem"]
     return "  " + _connect(*words, *where)

@@ -97,6 +97,8 @@ def _load_ca(ca_file: Path, key_file: Path) -> tuple[x509.Certificate, rsa.RSAPr
         ) from error
     if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != ca.public_key():
         raise ValueError(f"{key_file.name} is not the key of {ca_file}; remove both files or name another folder")
+    if ca.not_valid_after_utc <= datetime.now(UTC):
+        raise ValueError(f"{ca_file} expired on {ca.not_valid_after_utc:%Y-%m-%d}; remove it and {key_file.name}")
     return ca, key
 
 

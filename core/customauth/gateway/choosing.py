@@ -103,8 +103,10 @@ def _missing(key_name: str, token: str | None, presented: Presented) -> Refusal:
     other = next((name for name in sent if not name.lower().startswith("x-amz-") and name not in SDK_NAMES), None)
     if not token and presented.signature and other is not None:
         return _invalid(why, f"the token key name sent is {other!r}, the authorizer expects {key_name!r}")
-    fix = f"send the token as {key_name}=… together with its signature, after the last ? of the user name"
-    return _invalid(why, fix)
+    where = "after the last ? of the user name"
+    if presented.headers:
+        where = f"{where}, or both as headers or in the URL query"
+    return _invalid(why, f"send the token as {key_name}=… together with its signature, {where}")
 
 
 def _cure(signature: str, token: str) -> str:
