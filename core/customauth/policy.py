@@ -93,7 +93,7 @@ class PolicySet:
     """
 
     def __init__(self, policies: Sequence[Policy], *, size: int = 256) -> None:
-        self.policies = tuple(policies)
+        self.policies: tuple[Policy, ...] = tuple(policies)
         self._size = size
         self._actions: dict[str, _Remembered] = {}
 

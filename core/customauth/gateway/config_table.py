@@ -31,7 +31,7 @@ class Source:
     def __init__(self, file: Path, text: str) -> None:
         self._file = file
         self._text = text
-        self.files = [file]
+        self.files: list[Path] = [file]
 
     @property
     def folder(self) -> Path:

@@ -105,7 +105,8 @@ class TlsConnection(asyncio.BufferedProtocol):
         self._tls: ssl.SSLObject | None = None
         self._handler: Handler | None = None
         self._closing = False
-        self.handshake_duration = 0.0
+        self.handshake_duration: float = 0.0
+        self.peer: str = ""
 
     @property
     def alpn(self) -> str | None:

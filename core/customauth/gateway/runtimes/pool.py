@@ -34,7 +34,7 @@ class WorkerPool:
         self._waiters: deque[tuple[float, asyncio.Future[Worker]]] = deque()
         self._growth: asyncio.TimerHandle | None = None
         self._reapers: set[asyncio.Task[None]] = set()
-        self.closed = False
+        self.closed: bool = False
 
     async def lend(self, patience: float) -> Worker:
         """Return a worker, which may be new and not loaded yet; it must be given back.

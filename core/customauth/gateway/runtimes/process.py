@@ -55,9 +55,9 @@ class Worker:
     """
 
     def __init__(self, program: Program, stamps: Mapping[str, Stamp]) -> None:
-        self.loaded = False
-        self.in_step = False
-        self.gone = asyncio.Event()
+        self.loaded: bool = False
+        self.in_step: bool = False
+        self.gone: asyncio.Event = asyncio.Event()
         self._stamps = dict(stamps)
         self._loop = asyncio.get_running_loop()
         self._printed = b""

@@ -58,11 +58,11 @@ class Context:
     def __init__(self, environment: Mapping[str, str], *, arn: str, request_id: str, timeout: float) -> None:
         self.invoked_function_arn = arn
         self.aws_request_id = request_id
-        self.function_name = environment["AWS_LAMBDA_FUNCTION_NAME"]
-        self.function_version = environment["AWS_LAMBDA_FUNCTION_VERSION"]
-        self.memory_limit_in_mb = environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
-        self.log_group_name = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.function_name: str = environment["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version: str = environment["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb: str = environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name: str = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name: str = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
         self._deadline = time.monotonic() + timeout
 
     def get_remaining_time_in_millis(self) -> int:
