@@ -1,4 +1,4 @@
-"""TLS handshakes of many clients at the same time, which are answered beside the event loop. Over real sockets."""
+"""TLS handshakes of many clients at the same time, over real sockets."""
 
 from __future__ import annotations
 

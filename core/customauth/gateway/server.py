@@ -283,7 +283,6 @@ class Gateway:
             handler=functools.partial(self._front, role),
             failed=self._handshake_failed,
             note=self._office.note,
-            crowded=lambda: len(self._strangers) > 1,
             opened=self._opened,
             closed=self._closed,
         )

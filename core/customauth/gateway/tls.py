@@ -60,7 +60,6 @@ class Desk:
     :ivar handler: makes the handler when the handshake is done.
     :ivar failed: told of a handshake that OpenSSL ended; the client's address, then the error.
     :ivar note: told of what else ended a handshake: the client's address, then the line.
-    :ivar crowded: whether others are connecting at the same time.
     :ivar opened: told of each TCP connection.
     :ivar closed: told of its end.
     """
@@ -69,7 +68,6 @@ class Desk:
     handler: Callable[[TlsConnection, ClientHello], Handler]
     failed: Callable[[str, ssl.SSLError], None]
     note: Callable[[str, str], None]
-    crowded: Callable[[], bool]
     opened: Callable[[TlsConnection], None]
     closed: Callable[[TlsConnection], None]
 
@@ -245,33 +243,13 @@ class TlsConnection(asyncio.BufferedProtocol):
         self._tls = chosen.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._incoming.write(self._unread)
         self._unread = bytearray()
-        if self._desk.crowded():
-            self._shake_hands_aside(self._tls)
-        else:
-            self._shake_hands()
+        self._shake_hands()
 
     def _refuse(self, description: int, line: str) -> None:
         self._desk.note(self.peer, line)
         self._closing = True
         self._transport.write(alert(description))
         self._linger()
-
-    def _shake_hands_aside(self, tls: ssl.SSLObject) -> None:
-        """Answer the ClientHello in a thread: it is nearly all of a handshake, and OpenSSL needs no GIL for it."""
-        # What arrives meanwhile must not reach OpenSSL.
-        self._transport.pause_reading()
-        answering = asyncio.get_running_loop().run_in_executor(None, _answer_hello, tls)
-        answering.add_done_callback(self._answered)
-
-    def _answered(self, answering: asyncio.Future[ssl.SSLError | None]) -> None:
-        if self._closing or answering.cancelled():
-            return
-        self._transport.resume_reading()
-        failure = answering.result()
-        if failure is None:
-            self._transport.write(self._outgoing.read())
-        else:
-            self._handshake_failed(failure)
 
     def _shake_hands(self) -> None:
         assert self._tls is not None  # noqa: S101 - made by _greet
@@ -282,7 +260,11 @@ class TlsConnection(asyncio.BufferedProtocol):
             self._transport.write(self._outgoing.read())
             return
         except ssl.SSLError as error:
-            self._handshake_failed(error)
+            self._desk.failed(self.peer, error)
+            self._closing = True
+            # OpenSSL's alert, so that the client sees why.
+            self._transport.write(self._outgoing.read())
+            self._linger()
             return
         self._timer.cancel()
         self.handshake_duration += time.monotonic()
@@ -292,13 +274,6 @@ class TlsConnection(asyncio.BufferedProtocol):
         self._hello = None
         if self._incoming.pending:
             self._deliver()
-
-    def _handshake_failed(self, error: ssl.SSLError) -> None:
-        self._desk.failed(self.peer, error)
-        self._closing = True
-        # OpenSSL's alert, so that the client sees why.
-        self._transport.write(self._outgoing.read())
-        self._linger()
 
     def _deliver(self) -> None:
         assert self._tls is not None  # noqa: S101 - only after the handshake
@@ -339,14 +314,3 @@ class TlsConnection(asyncio.BufferedProtocol):
         else:
             self._desk.note(self.peer, f"the TLS handshake took more than {_HANDSHAKE_LIMIT:g} s")
         self.abort()
-
-
-def _answer_hello(tls: ssl.SSLObject) -> ssl.SSLError | None:
-    """Do the first step of a handshake, which never completes it; return what ended it, if anything."""
-    try:
-        tls.do_handshake()
-    except ssl.SSLWantReadError:
-        return None
-    except ssl.SSLError as error:
-        return error
-    return None
