@@ -125,8 +125,8 @@ def open_room(folder: Path, keys: gateways.Keys) -> Iterator[Room]:
 
 
 def kind_params(*names: str) -> list[ParameterSet]:
-    """Return every kind of client, or those of some names."""
-    return [_param(kind) for kind in KINDS if not names or kind.name in names]
+    """Return every kind of client, or those of some names; each needs what its partner needs too."""
+    return [_param(kind, needed=(partner(kind),)) for kind in KINDS if not names or kind.name in names]
 
 
 def pair_params() -> list[ParameterSet]:
@@ -148,6 +148,6 @@ def _partners(kind: Kind) -> list[Kind]:
     return found
 
 
-def _param(*kinds: Kind) -> ParameterSet:
-    marks = [mark for kind in kinds for mark in _MARKS[kind.name]]
+def _param(*kinds: Kind, needed: tuple[Kind, ...] = ()) -> ParameterSet:
+    marks = [mark for kind in (*kinds, *needed) for mark in _MARKS[kind.name]]
     return pytest.param(*kinds, marks=marks, id="-".join(str(kind).replace(" ", "_") for kind in kinds))
