@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from customauth.gateway.authenticate import Authenticator
-from customauth.gateway.broker.conversation import Broker
 from customauth.gateway.broker.memory import MemoryRouter
+from customauth.gateway.broker.parties import Broker
 from customauth.gateway.broker.presence import Presence
 from customauth.gateway.broker.store import NoStore
 from customauth.gateway.config import ApplicationProtocol, Authorizer, DomainConfiguration, GatewayConfig

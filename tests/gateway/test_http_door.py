@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from aloop import put_forward, run
 from customauth.gateway.authenticate import Authenticator
-from customauth.gateway.broker.conversation import Broker
 from customauth.gateway.broker.memory import MemoryRouter
+from customauth.gateway.broker.parties import Broker
 from customauth.gateway.broker.presence import Presence
 from customauth.gateway.broker.store import NoStore
 from customauth.gateway.config import DomainConfiguration, GatewayConfig

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import sys
 import traceback
@@ -16,6 +15,7 @@ from customauth._version import __version__
 from customauth.cli.exits import ExitCode, exit_code
 from customauth.cli.misuse import Misuse
 from customauth.cli.say import say
+from customauth.cli.subcommands import LazyGroup
 from customauth.errors import CustomAuthError
 
 # name: (module, what --help says of it). Kept here so that --help imports no command.
@@ -42,8 +42,8 @@ class _OutputUnread(Exception):
     """Whoever read our output stopped reading."""
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+class _Commands(LazyGroup):
+    """The commands; it notices when nobody reads what they write."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _noticing_unread_output():
@@ -52,20 +52,6 @@ class _LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         with _noticing_unread_output():
             return super().invoke(ctx)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"customauth.cli.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
 @contextlib.contextmanager
@@ -83,7 +69,8 @@ def _noticing_unread_output() -> Iterator[None]:
 
 
 @click.command(
-    cls=_LazyGroup,
+    cls=_Commands,
+    modules=_COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with: customauth demo",

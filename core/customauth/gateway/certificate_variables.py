@@ -8,8 +8,6 @@ from attrs import frozen
 from cryptography import x509
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-Variables = Mapping[str, str | tuple[str, ...]]
-
 _NAME_PARTS: dict[str, ObjectIdentifier] = {
     "DistinguishedNameQualifier": NameOID.DN_QUALIFIER,
     "Country": NameOID.COUNTRY_NAME,

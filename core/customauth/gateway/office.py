@@ -10,7 +10,7 @@ from attrs import frozen
 
 from customauth.gateway.attempt import Attempt
 from customauth.gateway.authenticate import Authenticator
-from customauth.gateway.broker.conversation import Broker
+from customauth.gateway.broker.parties import Broker
 from customauth.gateway.broker.permissions import Permissions
 from customauth.gateway.config import DomainConfiguration
 from customauth.gateway.decision import Decision, Grant

@@ -22,8 +22,8 @@ from typing import Self
 from customauth._files import locked
 from customauth.gateway.authenticate import Authenticator
 from customauth.gateway.aws_log import metric
-from customauth.gateway.broker.conversation import Broker
 from customauth.gateway.broker.memory import MemoryRouter
+from customauth.gateway.broker.parties import Broker
 from customauth.gateway.broker.presence import Presence
 from customauth.gateway.broker.quotas import Quotas
 from customauth.gateway.broker.store import NoStore, SqliteStore, StoreFailed

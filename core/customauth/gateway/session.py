@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from customauth.gateway import handshake
 from customauth.gateway.attempt import Attempt, Trace
-from customauth.gateway.broker.conversation import Conversation, Farewell
+from customauth.gateway.broker.conversation import Conversation
 from customauth.gateway.broker.messages import will_message
+from customauth.gateway.broker.parties import Farewell
 from customauth.gateway.broker.store import StoreFailed
 from customauth.gateway.decision import Grant, Reason, Refusal, Step
 from customauth.gateway.lease import Lease

@@ -6,11 +6,8 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
-from attrs import frozen
-
-from customauth.gateway.broker.contract import Delivery, Router, Subscription
+from customauth.gateway.broker.contract import Delivery, Subscription
 from customauth.gateway.broker.limits import (
     KEEP_UNACKNOWLEDGED,
     MAX_ALIASES,
@@ -20,9 +17,10 @@ from customauth.gateway.broker.limits import (
 )
 from customauth.gateway.broker.messages import Message, extras_fault, published
 from customauth.gateway.broker.outbox import SWEEPS, Outbox
+from customauth.gateway.broker.parties import Broker, Client, Farewell
 from customauth.gateway.broker.permissions import Permissions
-from customauth.gateway.broker.presence import Presence, Visit
-from customauth.gateway.broker.quotas import REPLAYED_PER_SECOND, Quotas
+from customauth.gateway.broker.presence import Visit
+from customauth.gateway.broker.quotas import REPLAYED_PER_SECOND
 from customauth.gateway.broker.store import StoreFailed
 from customauth.gateway.broker.topics import filter_fault, topic_fault
 from customauth.mqtt import (
@@ -54,46 +52,6 @@ _QOS_NOT_SUPPORTED = 0x9B
 _SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED = 0xA1
 
 _NOT_AUTHORIZED_TEXT = "Client is not authenticated/authorized to send the message"
-
-
-@frozen(kw_only=True)
-class Farewell:
-    """Why a client is cut off.
-
-    :ivar code: of the DISCONNECT that an MQTT 5 client gets; one of MQTT 3.1.1 gets none (D22).
-    :ivar why: for the gateway's own log.
-    :ivar text: the reason string, where AWS sends one (E16).
-    """
-
-    code: int
-    why: str
-    text: str | None = None
-    forbidden: bool = False
-
-
-class Client(Protocol):
-    """The connection, as far as the conversation needs it."""
-
-    def send(self, data: bytes) -> None:
-        """Send packets, with all others that this turn brings."""
-
-    def cut_off(self, farewell: Farewell) -> None:
-        """End the connection."""
-
-    def taken_over(self) -> None:
-        """End it because the same client id has connected anew."""
-
-
-@frozen(kw_only=True)
-class Broker:
-    """The gateway's router, and AWS's own messages through it.
-
-    :ivar quotas: returns the account's rates, None where they are not held.
-    """
-
-    router: Router
-    presence: Presence
-    quotas: Callable[[], Quotas | None] = lambda: None
 
 
 class Conversation:
