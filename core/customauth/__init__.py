@@ -6,24 +6,26 @@ The names below are the public API. Each is imported at its first use, so that `
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from customauth._lazy import lazy_names
 from customauth._version import __version__
 
 if TYPE_CHECKING:
     from customauth import sync as sync
     from customauth.backend import Backend as Backend
-    from customauth.backend import Connack as Connack
-    from customauth.backend import Connection as Connection
-    from customauth.backend import ConnectRequest as ConnectRequest
-    from customauth.backend import Feature as Feature
-    from customauth.backend import refusal_from_connack as refusal_from_connack
+    from customauth.connack import Connack as Connack
+    from customauth.connecting import ConnectOptions as ConnectOptions
     from customauth.connecting import CredentialsSource as CredentialsSource
     from customauth.connecting import connect as connect
+    from customauth.connection import Connection as Connection
     from customauth.credentials import CustomAuth as CustomAuth
     from customauth.credentials import SignedToken as SignedToken
+    from customauth.endpoint import ClientCertificate as ClientCertificate
     from customauth.endpoint import Endpoint as Endpoint
+    from customauth.endpoint import Proxy as Proxy
+    from customauth.endpoint import Transport as Transport
+    from customauth.endpoint import Upgrade as Upgrade
     from customauth.errors import BackendError as BackendError
     from customauth.errors import BackendFault as BackendFault
     from customauth.errors import BackendNotInstalled as BackendNotInstalled
@@ -35,24 +37,56 @@ if TYPE_CHECKING:
     from customauth.errors import CredentialError as CredentialError
     from customauth.errors import CustomAuthError as CustomAuthError
     from customauth.errors import DialError as DialError
+    from customauth.errors import Disconnected as Disconnected
     from customauth.errors import EndpointError as EndpointError
     from customauth.errors import NameNotResolved as NameNotResolved
     from customauth.errors import PluginLoadError as PluginLoadError
+    from customauth.errors import ProxyRefused as ProxyRefused
+    from customauth.errors import PublishRefused as PublishRefused
+    from customauth.errors import RequestError as RequestError
+    from customauth.errors import RequestRefused as RequestRefused
+    from customauth.errors import RequestTimeout as RequestTimeout
     from customauth.errors import Stage as Stage
+    from customauth.errors import SubscribeRefused as SubscribeRefused
     from customauth.errors import TlsFailed as TlsFailed
     from customauth.errors import TlsReason as TlsReason
     from customauth.errors import UnknownBackend as UnknownBackend
+    from customauth.errors import UnsubscribeRefused as UnsubscribeRefused
     from customauth.errors import UnsupportedFeature as UnsupportedFeature
+    from customauth.errors import UpgradeRejected as UpgradeRejected
+    from customauth.feature import Feature as Feature
     from customauth.hookspecs import hookimpl as hookimpl
+    from customauth.message import Acknowledgement as Acknowledgement
+    from customauth.message import Message as Message
+    from customauth.message import MessageProperties as MessageProperties
+    from customauth.message import Will as Will
     from customauth.mqtt.protocol import MqttVersion as MqttVersion
     from customauth.plugins import BackendInfo as BackendInfo
     from customauth.plugins import PluginManager as PluginManager
+    from customauth.request import ConnectRequest as ConnectRequest
+    from customauth.request import CredentialsIn as CredentialsIn
+    from customauth.subscription import Subscription as Subscription
 
 _HOMES = {
-    "backend": ("Backend", "Connack", "ConnectRequest", "Connection", "Feature", "refusal_from_connack"),
-    "connecting": ("CredentialsSource", "connect"),
-    "credentials": ("CustomAuth", "SignedToken"),
-    "endpoint": ("Endpoint",),
+    "backend": ("Backend",),
+    "connack": ("Connack",),
+    "connecting": (
+        "ConnectOptions",
+        "CredentialsSource",
+        "connect",
+    ),
+    "connection": ("Connection",),
+    "credentials": (
+        "CustomAuth",
+        "SignedToken",
+    ),
+    "endpoint": (
+        "ClientCertificate",
+        "Endpoint",
+        "Proxy",
+        "Transport",
+        "Upgrade",
+    ),
     "errors": (
         "BackendError",
         "BackendFault",
@@ -65,66 +99,101 @@ _HOMES = {
         "CredentialError",
         "CustomAuthError",
         "DialError",
+        "Disconnected",
         "EndpointError",
         "NameNotResolved",
         "PluginLoadError",
+        "ProxyRefused",
+        "PublishRefused",
+        "RequestError",
+        "RequestRefused",
+        "RequestTimeout",
         "Stage",
+        "SubscribeRefused",
         "TlsFailed",
         "TlsReason",
         "UnknownBackend",
+        "UnsubscribeRefused",
         "UnsupportedFeature",
+        "UpgradeRejected",
     ),
+    "feature": ("Feature",),
     "hookspecs": ("hookimpl",),
+    "message": (
+        "Acknowledgement",
+        "Message",
+        "MessageProperties",
+        "Will",
+    ),
     "mqtt.protocol": ("MqttVersion",),
-    "plugins": ("BackendInfo", "PluginManager"),
+    "plugins": (
+        "BackendInfo",
+        "PluginManager",
+    ),
+    "request": (
+        "ConnectRequest",
+        "CredentialsIn",
+    ),
+    "subscription": ("Subscription",),
 }
-_MODULES = frozenset({"sync"})
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Acknowledgement",
     "Backend",
     "BackendError",
     "BackendFault",
     "BackendInfo",
     "BackendNotInstalled",
+    "ClientCertificate",
     "ClosedBeforeConnack",
     "Connack",
     "ConnackRefused",
     "ConnectError",
+    "ConnectOptions",
     "ConnectRequest",
     "ConnectTimeout",
     "Connection",
     "ConnectionRefused",
     "CredentialError",
+    "CredentialsIn",
     "CredentialsSource",
     "CustomAuth",
     "CustomAuthError",
     "DialError",
+    "Disconnected",
     "Endpoint",
     "EndpointError",
     "Feature",
+    "Message",
+    "MessageProperties",
     "MqttVersion",
     "NameNotResolved",
     "PluginLoadError",
     "PluginManager",
+    "Proxy",
+    "ProxyRefused",
+    "PublishRefused",
+    "RequestError",
+    "RequestRefused",
+    "RequestTimeout",
     "SignedToken",
     "Stage",
+    "SubscribeRefused",
+    "Subscription",
     "TlsFailed",
     "TlsReason",
+    "Transport",
     "UnknownBackend",
+    "UnsubscribeRefused",
     "UnsupportedFeature",
+    "Upgrade",
+    "UpgradeRejected",
+    "Will",
     "__version__",
     "connect",
     "hookimpl",
-    "refusal_from_connack",
     "sync",
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+__getattr__ = lazy_names(__name__, _HOMES, modules=("sync",))

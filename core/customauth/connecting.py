@@ -6,10 +6,11 @@ import asyncio
 import inspect
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeAlias, TypedDict
 
-from customauth.backend import Backend, Connection, ConnectRequest
+from customauth.backend import Backend
+from customauth.connection import Connection
 from customauth.credentials import CustomAuth
 from customauth.endpoint import Endpoint
 from customauth.errors import (
@@ -21,8 +22,10 @@ from customauth.errors import (
     CustomAuthError,
     Stage,
 )
+from customauth.message import Will
 from customauth.mqtt.protocol import MqttVersion
 from customauth.plugins import PluginManager, default_manager
+from customauth.request import ConnectRequest, CredentialsIn
 
 _log = logging.getLogger(__name__)
 
@@ -33,25 +36,51 @@ CredentialsSource: TypeAlias = CustomAuth | Callable[[], CustomAuth | Awaitable[
 _GRACE = 3.0
 
 
+class ConnectOptions(TypedDict, total=False):
+    """The keyword arguments of :func:`connect`, which the session and the blocking forms take too."""
+
+    backend: str | Backend | None
+    client_id: str | None
+    credentials_in: CredentialsIn
+    version: MqttVersion
+    keep_alive: int
+    clean_start: bool
+    session_expiry: int | None
+    will: Will | None
+    user_properties: Iterable[tuple[str, str]]
+    timeout: float
+    sdk_metrics: bool
+    plugins: PluginManager | None
+
+
 async def connect(
     endpoint: str | Endpoint,
     credentials: CredentialsSource,
     *,
     backend: str | Backend | None = None,
     client_id: str | None = None,
+    credentials_in: CredentialsIn = CredentialsIn.USERNAME,
     version: MqttVersion = MqttVersion.V5,
     keep_alive: int = 60,
     clean_start: bool = True,
+    session_expiry: int | None = None,
+    will: Will | None = None,
+    user_properties: Iterable[tuple[str, str]] = (),
     timeout: float = 10.0,
     sdk_metrics: bool = False,
     plugins: PluginManager | None = None,
 ) -> Connection:
     """Make one attempt to connect and return the accepted connection, an async context manager.
 
-    :param endpoint: ``host[:port]`` or an :class:`Endpoint`; port 443 unless given (A39).
+    :param endpoint: ``host[:port]``, ``wss://host[:port]/mqtt`` or an :class:`Endpoint`; port 443 unless given (A39).
     :param backend: a name, a :class:`Backend`, or None for the first one installed.
     :param client_id: 1 to 128 bytes (E8); a UUID unless given.
+    :param credentials_in: anything but the user name needs a WebSocket (A25).
     :param keep_alive: seconds; AWS takes 30 to 1200 (E10).
+    :param clean_start: begin a new session; on MQTT 3.1.1 it also ends with the connection (E37).
+    :param session_expiry: seconds for which the server is to keep the session; MQTT 5 only (E37).
+    :param will: what the server publishes when the connection is lost (E42).
+    :param user_properties: of the CONNECT packet; MQTT 5 only.
     :param timeout: seconds for the whole attempt.
     :param sdk_metrics: let an AWS library append its metrics to the user name (A7).
     :param plugins: the plug-ins to use; those of the installed distributions unless given.
@@ -64,16 +93,28 @@ async def connect(
     chosen = backend if isinstance(backend, Backend) else manager.backend(backend)
     request = ConnectRequest(
         endpoint=Endpoint.parse(endpoint) if isinstance(endpoint, str) else endpoint,
-        credentials=await _resolve(credentials),
+        credentials=await resolve(credentials),
         client_id=str(uuid.uuid4()) if client_id is None else client_id,
+        credentials_in=credentials_in,
         version=version,
         keep_alive=keep_alive,
         clean_start=clean_start,
+        session_expiry=session_expiry,
+        will=will,
+        user_properties=tuple(user_properties),
         timeout=timeout,
         sdk_metrics=sdk_metrics,
     )
     manager.check_features(request, chosen)
     return await attempt(request, chosen, manager)
+
+
+async def resolve(source: CredentialsSource) -> CustomAuth:
+    """Ask a source for the credentials of one attempt."""
+    if isinstance(source, CustomAuth):
+        return source
+    credentials = source()
+    return await credentials if inspect.isawaitable(credentials) else credentials
 
 
 async def attempt(request: ConnectRequest, backend: Backend, plugins: PluginManager) -> Connection:
@@ -127,10 +168,3 @@ async def _bounded(request: ConnectRequest, backend: Backend) -> Connection:
         if isinstance(error, TimeoutError) and limit.expired():
             raise ConnectTimeout(request.timeout, Stage.CONNACK) from error
         raise BackendFault(f"backend {backend.name} failed with {type(error).__name__}") from error
-
-
-async def _resolve(source: CredentialsSource) -> CustomAuth:
-    if isinstance(source, CustomAuth):
-        return source
-    credentials = source()
-    return await credentials if inspect.isawaitable(credentials) else credentials

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from customauth.backend import Backend, Connection, ConnectRequest
+from customauth.backend import Backend
+from customauth.connection import Connection
 from customauth.errors import ConnectError
+from customauth.request import ConnectRequest
 
 if TYPE_CHECKING:
     from customauth.gateway.runtimes.contract import FunctionSpec, Runtime
+    from customauth.session import Session
+    from customauth.session_state import SessionState
 
 PROJECT = "customauth"
 
@@ -39,6 +43,11 @@ def customauth_after_connect(request: ConnectRequest, connection: Connection) ->
 @hookspec
 def customauth_connect_failed(request: ConnectRequest, error: ConnectError) -> None:
     """Observe an attempt that failed. Raising an exception costs a line of warning."""
+
+
+@hookspec
+def customauth_session_state(session: Session, state: SessionState) -> None:
+    """Observe a change of what a session is doing. Raising an exception costs a line of warning."""
 
 
 @hookspec(firstresult=True)

@@ -13,8 +13,10 @@ import pluggy
 from attrs import frozen
 
 from customauth import hookspecs
-from customauth.backend import Backend, ConnectRequest, Feature
+from customauth.backend import Backend
 from customauth.errors import BackendError, BackendNotInstalled, PluginLoadError, UnknownBackend, UnsupportedFeature
+from customauth.feature import Feature
+from customauth.request import ConnectRequest
 
 if TYPE_CHECKING:
     from customauth.gateway.runtimes.contract import FunctionSpec, Runtime, RuntimeFactory

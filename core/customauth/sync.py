@@ -9,15 +9,13 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from customauth import connecting
-from customauth.backend import Backend, Connack
-from customauth.backend import Connection as AsyncConnection
-from customauth.connecting import CredentialsSource
+from customauth.connack import Connack
+from customauth.connecting import ConnectOptions, CredentialsSource
+from customauth.connection import Connection as AsyncConnection
 from customauth.endpoint import Endpoint
-from customauth.mqtt.protocol import MqttVersion
-from customauth.plugins import PluginManager
 
 T = TypeVar("T")
 
@@ -50,39 +48,14 @@ class Connection:
         self.close()
 
 
-def connect(
-    endpoint: str | Endpoint,
-    credentials: CredentialsSource,
-    *,
-    backend: str | Backend | None = None,
-    client_id: str | None = None,
-    version: MqttVersion = MqttVersion.V5,
-    keep_alive: int = 60,
-    clean_start: bool = True,
-    timeout: float = 10.0,
-    sdk_metrics: bool = False,
-    plugins: PluginManager | None = None,
-) -> Connection:
+def connect(endpoint: str | Endpoint, credentials: CredentialsSource, **options: Unpack[ConnectOptions]) -> Connection:
     """Make one attempt to connect and return the accepted connection; blocks until it ends.
 
     The parameters and errors are those of :func:`customauth.connect`.
     """
     loop = _LoopThread()
     try:
-        connection = loop.run(
-            connecting.connect(
-                endpoint,
-                credentials,
-                backend=backend,
-                client_id=client_id,
-                version=version,
-                keep_alive=keep_alive,
-                clean_start=clean_start,
-                timeout=timeout,
-                sdk_metrics=sdk_metrics,
-                plugins=plugins,
-            )
-        )
+        connection = loop.run(connecting.connect(endpoint, credentials, **options))
     except BaseException:
         loop.stop()
         raise

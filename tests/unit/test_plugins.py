@@ -15,15 +15,16 @@ import pytest
 import distributions
 import servers
 from customauth import (
+    Acknowledgement,
     Backend,
     BackendInfo,
     BackendNotInstalled,
-    Connack,
     Connection,
     ConnectionRefused,
     ConnectRequest,
     CustomAuth,
     Feature,
+    Message,
     PluginLoadError,
     PluginManager,
     UnknownBackend,
@@ -58,10 +59,16 @@ from customauth import Connack, Connection, mqtt
 from customauth.dialing import dial
 
 class ThirdConnection(Connection):
-    def __init__(self, transport, connack):
+    def __init__(self, request, transport, connack):
+        super().__init__(request)
         self.transport, self.connack = transport, connack
 
-    async def aclose(self):
+    def _send_publish(self, message):
+        raise NotImplementedError
+
+    _send_subscribe = _send_unsubscribe = _send_publish
+
+    async def _disconnect(self):
         self.transport.abort()
 
 async def connect(request):
@@ -75,13 +82,13 @@ async def connect(request):
     sent = mqtt.Connect(
         version=request.version,
         client_id=request.client_id,
-        username=request.credentials.mqtt_username(),
-        password=request.credentials.password,
+        username=request.username,
+        password=request.password,
     )
     transport.write(mqtt.encode(sent, request.version))
     frames = mqtt.FrameReader(1000).feed(await answer)
     received = mqtt.decode(frames[0], request.version)
-    return ThirdConnection(transport, Connack(session_present=received.session_present))
+    return ThirdConnection(request, transport, Connack(session_present=received.session_present))
 """
 
 
@@ -366,14 +373,19 @@ def test_a_library_of_at_least_the_minimum_is_taken(site: Site, version: str, mi
 
 
 class LocalConnection(Connection):
-    """A connection that only knows whether it was closed."""
+    """A connection to nowhere, which only can be closed."""
 
-    def __init__(self) -> None:
-        self.connack = Connack()
-        self.closed = False
+    def _send_publish(self, message: Message) -> asyncio.Future[Acknowledgement] | None:
+        return None
 
-    async def aclose(self) -> None:
-        self.closed = True
+    def _send_subscribe(self, topic_filter: str, qos: int) -> asyncio.Future[Acknowledgement]:
+        return asyncio.get_running_loop().create_future()
+
+    def _send_unsubscribe(self, topic_filter: str) -> asyncio.Future[Acknowledgement]:
+        return asyncio.get_running_loop().create_future()
+
+    async def _disconnect(self) -> None:
+        return
 
 
 class LocalBackend(Backend):
@@ -386,12 +398,13 @@ class LocalBackend(Backend):
         self.name = name  # type: ignore[misc]
         self.failure = failure
         self.requests: list[ConnectRequest] = []
-        self.connection = LocalConnection()
+        self.connection: Connection | None = None
 
     async def connect(self, request: ConnectRequest) -> Connection:
         self.requests.append(request)
         if self.failure is not None:
             raise self.failure
+        self.connection = LocalConnection(request)
         return self.connection
 
 

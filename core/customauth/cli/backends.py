@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from customauth.backend import Feature
 from customauth.cli.options import json_option
+from customauth.feature import Feature
 
 
 @click.command()
