@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
@@ -37,10 +38,13 @@ def user_property_pairs(value: object) -> tuple[tuple[str, str], ...]:
 
     :raises RequestError: when they are not pairs of text.
     """
-    pairs = list(value) if isinstance(value, Iterable) else [value]
+    pairs: list[Any] = list(value) if isinstance(value, Iterable) else [value]
     if not all(_is_pair(pair) for pair in pairs):
         raise RequestError("user properties are pairs of text: [(name, value), …]; a name may come more than once")
-    return tuple((name, text) for name, text in pairs)
+    checked = tuple((name, text) for name, text in pairs)
+    for part in itertools.chain.from_iterable(checked):
+        _check_text(part, "name or value of a user property")
+    return checked
 
 
 def _is_pair(value: object) -> bool:
@@ -51,6 +55,22 @@ def _four_bytes(_: object, attribute: object, seconds: int | None) -> None:
     if seconds is not None and not 0 <= seconds <= 0xFFFF_FFFF:
         name = getattr(attribute, "name", "it").replace("_", " ")
         raise RequestError(f"the {name} of {seconds} s is out of range; use 0 to 4294967295 s (AWS caps it, E40)")
+
+
+def _check_text(text: str, what: str) -> None:
+    if _NEVER_IN_A_FILTER.search(text) is not None or len(text.encode()) > MAX_TOPIC_BYTES:
+        raise RequestError(f"the {what} is text without NUL, of {MAX_TOPIC_BYTES} bytes at most; shorten or mend it")
+
+
+def _content_type(_: object, __: object, text: str | None) -> None:
+    if text is not None:
+        _check_text(text, "content type")
+
+
+def _two_byte_length(_: object, attribute: object, data: bytes | None) -> None:
+    if data is not None and len(data) > MAX_TOPIC_BYTES:
+        name = getattr(attribute, "name", "it").replace("_", " ")
+        raise RequestError(f"the {name} has {len(data)} bytes, and MQTT carries {MAX_TOPIC_BYTES} here; shorten it")
 
 
 def _response_topic(_: object, __: object, topic: str | None) -> None:
@@ -72,8 +92,8 @@ class MessageProperties:
     """
 
     response_topic: str | None = field(default=None, validator=_response_topic)
-    correlation_data: bytes | None = None
-    content_type: str | None = None
+    correlation_data: bytes | None = field(default=None, validator=_two_byte_length)
+    content_type: str | None = field(default=None, validator=_content_type)
     message_expiry: int | None = field(default=None, validator=_four_bytes)
     user_properties: tuple[tuple[str, str], ...] = field(default=(), converter=user_property_pairs)
     utf8: bool = False
@@ -101,6 +121,8 @@ class MessageProperties:
         from customauth.mqtt import Property
 
         known: dict[str, Any] = {name: said.get(Property[wire_name]) for name, wire_name in _WIRE_NAMES.items()}
+        # An empty one names no topic.
+        known["response_topic"] = known["response_topic"] or None
         found = cls(
             **known,
             user_properties=tuple(cast("list[tuple[str, str]]", said.get(Property.USER_PROPERTY, []))),
@@ -158,7 +180,7 @@ class Will:
     """
 
     topic: str
-    payload: bytes = field(default=b"", repr=_size)
+    payload: bytes = field(default=b"", repr=_size, validator=_two_byte_length)
     qos: int = 0
     retain: bool = False
     delay: int | None = field(default=None, validator=_four_bytes)

@@ -63,6 +63,8 @@ class PluginManager:
         self._entry_points = _entry_points(BACKENDS) if discover else []
         self._observers_wanted = discover
         self._loaded: dict[str, Backend] = {}
+        # Those whose library is known to be there: a look into its metadata takes as long as a TLS handshake.
+        self._usable: set[str] = set()
 
     def register(self, plugin: object) -> None:
         """Add a module or object with hook implementations: a backend, observers, or both.
@@ -92,7 +94,9 @@ class PluginManager:
         """
         if name is not None:
             backend = self._load(name)
-            _library_version(backend)
+            if name not in self._usable:
+                _library_version(backend)
+                self._usable.add(name)
             return backend
         for candidate in self.names():
             try:

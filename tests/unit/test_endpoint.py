@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customauth import CredentialError, CustomAuth, Endpoint, EndpointError, Feature, MqttVersion
-from customauth.backend import ConnectRequest
+from customauth.request import ConnectRequest
 from customauth.endpoint import ALPN, DEFAULT_PORT
 
 AWS = "prefix-ats.iot.eu-west-1.amazonaws.com"

@@ -42,6 +42,25 @@ def test_what_is_no_property_of_a_message_is_left_out() -> None:
     assert found is NO_PROPERTIES
 
 
+def test_an_empty_response_topic_is_none() -> None:
+    assert MessageProperties.from_wire({mqtt.Property.RESPONSE_TOPIC: ""}) is NO_PROPERTIES
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 65_536, "ü" * 32_768])
+def test_text_that_the_wire_cannot_carry_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match="content type"):
+        MessageProperties(content_type=text)
+    for pair in ((text, ""), ("", text)):
+        with pytest.raises(RequestError, match="user property"):
+            MessageProperties(user_properties=[pair])
+
+
+def test_correlation_data_that_the_wire_cannot_carry_is_refused() -> None:
+    MessageProperties(correlation_data=bytes(65_535))
+    with pytest.raises(RequestError, match="correlation data"):
+        MessageProperties(correlation_data=bytes(65_536))
+
+
 def test_a_message_shows_the_size_of_its_payload_and_not_the_payload() -> None:
     assert repr(Message(topic="t", payload=b"hunter2")).count("hunter2") == 0
     assert "<7 bytes>" in repr(Message(topic="t", payload=b"hunter2"))
@@ -115,6 +134,7 @@ def test_a_topic_with_some_of_its_levels_as_wildcards_matches_it(topic: str, dat
         {"topic": "a/#"},
         {"topic": "a", "qos": 2},
         {"topic": "a", "delay": -1},
+        {"topic": "a", "payload": bytes(65_536)},
     ],
 )
 def test_a_will_that_no_server_takes_is_refused(wrong: dict[str, Any]) -> None:

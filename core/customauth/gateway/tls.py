@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 from attrs import frozen
 
+from customauth._arrivals import arrivals
 from customauth.gateway.client_hello import DECODE_ERROR, ClientHello, NotClientHello, alert, read_client_hello
 
 # How long the TLS handshake may take, and how long a client may take to notice that it was closed; in seconds.
@@ -72,10 +73,6 @@ class Desk:
     closed: Callable[[TlsConnection], None]
 
 
-# Where every connection's bytes arrive; each of them takes its own out before another gets any.
-_ARRIVALS = memoryview(bytearray(65_536))
-
-
 class TlsConnection(asyncio.BufferedProtocol):
     """The server's side of one connection; a :class:`Handler` writes to it and closes it."""
 
@@ -131,10 +128,10 @@ class TlsConnection(asyncio.BufferedProtocol):
         self._desk.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _ARRIVALS
+        return arrivals.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        data = _ARRIVALS[:nbytes]
+        data = arrivals.buffer[:nbytes]
         if self._closing:
             # Only until the client has noticed: unread bytes would reset the connection, and our last words with it.
             return
