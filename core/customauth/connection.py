@@ -10,6 +10,7 @@ import abc
 import asyncio
 import contextlib
 import functools
+import math
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -36,6 +37,7 @@ from customauth.message import (
 )
 from customauth.mqtt.protocol import MqttVersion
 from customauth.subscription import Inbox, Subscription
+from customauth.window import Window
 
 if TYPE_CHECKING:
     from customauth.request import ConnectRequest
@@ -79,7 +81,9 @@ class Connection(abc.ABC):
         self.__ending: Disconnected | None = None
         self.__end = asyncio.Event()
         self.__closing: asyncio.Future[None] | None = None
-        self.__answers: dict[Answer, None] = {}
+        self.__answers: dict[Answer, tuple[float, float, str]] = {}
+        self.__timer: asyncio.TimerHandle | None = None
+        self.__next_look = math.inf
         self._inbox = Inbox(self.__read_or_not)
         self.__inbox_is_lent = False
         self.__reading = True
@@ -89,9 +93,9 @@ class Connection(abc.ABC):
         self.__known_topics: set[str] = set()
 
     @functools.cached_property
-    def __window(self) -> asyncio.Semaphore:
+    def __window(self) -> Window:
         v5 = self.request.version is MqttVersion.V5
-        return asyncio.Semaphore(self.connack.receive_maximum if v5 else _WINDOW_311)
+        return Window(self.connack.receive_maximum if v5 else _WINDOW_311)
 
     @property
     def closed(self) -> Disconnected | None:
@@ -234,12 +238,14 @@ class Connection(abc.ABC):
         if self.__ending is not None:
             return
         self.__ending = ending
-        for answer in list(self.__answers):
+        for answer in self.__answers:
             if not answer.done():
                 answer.set_exception(ending.again())
+        if self.__timer is not None:
+            self.__timer.cancel()
         self._release_publishes()
         if not self.__inbox_is_lent:
-            self._inbox.end(ending.again if ending.by_server else None)
+            self._inbox.end(ending)
         self.__end.set()
 
     def _hold_publishes(self) -> None:
@@ -303,26 +309,24 @@ class Connection(abc.ABC):
             )
 
     async def __publish_and_wait(self, message: Message, timeout: float) -> Acknowledgement:
-        began = self.__loop.time()
-        await self.__take_slot(timeout)
+        deadline = self.__loop.time() + timeout
+        if not self.__window.take():
+            await self.__place(timeout)
         try:
             self.__check_open()
             sent = self._send_publish(message)
             assert sent is not None  # noqa: S101 - the contract of _send_publish
-            left = max(timeout - (self.__loop.time() - began), 0.0)
-            return _taken(await self.__answered(sent, left, "PUBACK"), PublishRefused, message.topic)
+            answer = await self.__until(sent, deadline, timeout, "PUBACK")
         finally:
-            self.__window.release()
+            self.__window.give_back()
+        return _taken(answer, PublishRefused, message.topic)
 
-    async def __take_slot(self, timeout: float) -> None:
-        """Take one of the server's Receive Maximum places for a publish that it has not acknowledged yet (E29)."""
-        if not self.__window.locked():
-            await self.__window.acquire()
-            return
+    async def __place(self, timeout: float) -> None:
+        """Wait for one of the server's Receive Maximum places (E29)."""
         with self.__someone_waits():
             try:
                 async with asyncio.timeout(timeout):
-                    await self.__window.acquire()
+                    await self.__window.wait()
             except TimeoutError:
                 raise RequestTimeout(timeout, "PUBACK to an earlier publish") from None
 
@@ -337,26 +341,53 @@ class Connection(abc.ABC):
                 await asyncio.shield(self.__held)
 
     async def __answered(self, answer: Answer, timeout: float, awaited: str) -> Acknowledgement:
-        if answer.done():
-            return answer.result()
-        self.__answers[answer] = None
-        timer = self.__loop.call_later(timeout, _expire, answer, timeout, awaited)
+        return await self.__until(answer, self.__loop.time() + timeout, timeout, awaited)
+
+    async def __until(self, answer: Answer, deadline: float, timeout: float, awaited: str) -> Acknowledgement:
+        self.__answers[answer] = deadline, timeout, awaited
+        if deadline < self.__next_look:
+            self.__look_at(deadline)
+        self.__begin_waiting()
         try:
-            with self.__someone_waits():
-                return await answer
+            return await answer
         finally:
-            timer.cancel()
+            self.__end_waiting()
             self.__answers.pop(answer, None)
+
+    def __look_at(self, when: float) -> None:
+        """Look for answers that are overdue then; one timer for all of them."""
+        if self.__timer is not None:
+            self.__timer.cancel()
+        self.__next_look = when
+        self.__timer = self.__loop.call_at(when, self.__expire)
+
+    def __expire(self) -> None:
+        now = self.__loop.time()
+        self.__timer, self.__next_look = None, math.inf
+        for answer, (deadline, timeout, awaited) in self.__answers.items():
+            if deadline <= now and not answer.done():
+                answer.set_exception(RequestTimeout(timeout, awaited))
+        left = [deadline for answer, (deadline, _, _) in self.__answers.items() if not answer.done()]
+        if left:
+            self.__look_at(min(left))
 
     @contextlib.contextmanager
     def __someone_waits(self) -> Iterator[None]:
-        """Read on while an answer is awaited: it stands behind the messages that nobody has taken yet."""
-        self.__waiting += 1
-        self.__read_or_not()
+        self.__begin_waiting()
         try:
             yield
         finally:
-            self.__waiting -= 1
+            self.__end_waiting()
+
+    def __begin_waiting(self) -> None:
+        """Read on while an answer is awaited: it stands behind the messages that nobody has taken yet."""
+        self.__waiting += 1
+        if self.__waiting == 1:
+            self.__read_or_not()
+
+    def __end_waiting(self) -> None:
+        self.__waiting -= 1
+        if not self.__waiting:
             self.__read_or_not()
 
     def __read_or_not(self) -> None:
@@ -371,11 +402,6 @@ class Connection(abc.ABC):
 
 def _bytes(payload: bytearray | memoryview | str | bytes) -> bytes:
     return payload.encode() if isinstance(payload, str) else bytes(payload)
-
-
-def _expire(answer: Answer, timeout: float, awaited: str) -> None:
-    if not answer.done():
-        answer.set_exception(RequestTimeout(timeout, awaited))
 
 
 def _taken(answer: Acknowledgement, refusal: type[RequestRefused], subject: str) -> Acknowledgement:
