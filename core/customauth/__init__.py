@@ -14,6 +14,7 @@ from customauth._version import __version__
 if TYPE_CHECKING:
     from customauth import sync as sync
     from customauth.backend import Backend as Backend
+    from customauth.backoff import Backoff as Backoff
     from customauth.connack import Connack as Connack
     from customauth.connecting import ConnectOptions as ConnectOptions
     from customauth.connecting import CredentialsSource as CredentialsSource
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from customauth.errors import ConnectionRefused as ConnectionRefused
     from customauth.errors import ConnectTimeout as ConnectTimeout
     from customauth.errors import CredentialError as CredentialError
+    from customauth.errors import CredentialsUnavailable as CredentialsUnavailable
     from customauth.errors import CustomAuthError as CustomAuthError
     from customauth.errors import DialError as DialError
     from customauth.errors import Disconnected as Disconnected
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from customauth.errors import RequestError as RequestError
     from customauth.errors import RequestRefused as RequestRefused
     from customauth.errors import RequestTimeout as RequestTimeout
+    from customauth.errors import SessionEnded as SessionEnded
+    from customauth.errors import SessionQueueFull as SessionQueueFull
     from customauth.errors import Stage as Stage
     from customauth.errors import SubscribeRefused as SubscribeRefused
     from customauth.errors import TlsFailed as TlsFailed
@@ -65,10 +69,16 @@ if TYPE_CHECKING:
     from customauth.plugins import PluginManager as PluginManager
     from customauth.request import ConnectRequest as ConnectRequest
     from customauth.request import CredentialsIn as CredentialsIn
+    from customauth.session_state import SessionState as SessionState
+    from customauth.session_state import SessionStateKind as SessionStateKind
+    from customauth.session_state import States as States
+    from customauth.sessions import Session as Session
+    from customauth.sessions import session as session
     from customauth.subscription import Subscription as Subscription
 
 _HOMES = {
     "backend": ("Backend",),
+    "backoff": ("Backoff",),
     "connack": ("Connack",),
     "connecting": (
         "ConnectOptions",
@@ -97,6 +107,7 @@ _HOMES = {
         "ConnectTimeout",
         "ConnectionRefused",
         "CredentialError",
+        "CredentialsUnavailable",
         "CustomAuthError",
         "DialError",
         "Disconnected",
@@ -108,6 +119,8 @@ _HOMES = {
         "RequestError",
         "RequestRefused",
         "RequestTimeout",
+        "SessionEnded",
+        "SessionQueueFull",
         "Stage",
         "SubscribeRefused",
         "TlsFailed",
@@ -134,6 +147,15 @@ _HOMES = {
         "ConnectRequest",
         "CredentialsIn",
     ),
+    "session_state": (
+        "SessionState",
+        "SessionStateKind",
+        "States",
+    ),
+    "sessions": (
+        "Session",
+        "session",
+    ),
     "subscription": ("Subscription",),
 }
 
@@ -144,6 +166,7 @@ __all__ = [
     "BackendFault",
     "BackendInfo",
     "BackendNotInstalled",
+    "Backoff",
     "ClientCertificate",
     "ClosedBeforeConnack",
     "Connack",
@@ -157,6 +180,7 @@ __all__ = [
     "CredentialError",
     "CredentialsIn",
     "CredentialsSource",
+    "CredentialsUnavailable",
     "CustomAuth",
     "CustomAuthError",
     "DialError",
@@ -176,8 +200,14 @@ __all__ = [
     "RequestError",
     "RequestRefused",
     "RequestTimeout",
+    "Session",
+    "SessionEnded",
+    "SessionQueueFull",
+    "SessionState",
+    "SessionStateKind",
     "SignedToken",
     "Stage",
+    "States",
     "SubscribeRefused",
     "Subscription",
     "TlsFailed",
@@ -192,6 +222,7 @@ __all__ = [
     "__version__",
     "connect",
     "hookimpl",
+    "session",
     "sync",
 ]
 

@@ -13,8 +13,8 @@ from customauth.request import ConnectRequest
 
 if TYPE_CHECKING:
     from customauth.gateway.runtimes.contract import FunctionSpec, Runtime
-    from customauth.session import Session
     from customauth.session_state import SessionState
+    from customauth.sessions import Session
 
 PROJECT = "customauth"
 

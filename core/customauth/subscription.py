@@ -108,7 +108,11 @@ class Subscription(Generic[OwnerT]):
         self._waiting.append(message)
         self._arrival.set()
 
-    def end(self, error: Callable[[], CustomAuthError] | None) -> None:
+    def end(self, ending: Disconnected) -> None:
+        """Learn that the connection has ended, and nothing more will come."""
+        self.finish(ending.again if ending.by_server else None)
+
+    def finish(self, error: Callable[[], CustomAuthError] | None) -> None:
         """Learn that nothing more will come.
 
         :param error: makes what the iteration raises then; None where it just ends.
@@ -184,15 +188,20 @@ class Inbox:
         for message in early:
             self.put(message)
 
-    def end(self, error: Callable[[], CustomAuthError] | None, topic_filter: str | None = None) -> None:
-        """Let subscriptions end when they have given what waits.
+    def end(self, ending: Disconnected) -> None:
+        """Let every subscription end when it has given what waits."""
+        for subscription in self._subscriptions:
+            subscription.end(ending)
+
+    def finish(self, error: Callable[[], CustomAuthError] | None, topic_filter: str | None = None) -> None:
+        """Let subscriptions of a session end when they have given what waits.
 
         :param error: makes what each raises then; None where it just ends.
         :param topic_filter: the filter of those that end; None for all.
         """
         for subscription in self._subscriptions:
             if topic_filter in (None, subscription.topic_filter):
-                subscription.end(error)
+                subscription.finish(error)
 
     def _find(self, topic: str) -> list[Subscription[Any]]:
         found = [each for each in self._subscriptions if filter_matches(each.topic_filter, topic)]
