@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -38,3 +39,16 @@ def signed(sample: RunningGateway) -> list[str]:
     key = sample.folder / "customauth-gateway" / "private.pem"
     words = ["connect", "--authorizer", "signed-sample", "--token-key-name", "token", "--token", "open-sesame"]
     return [*words, "--sign-with", str(key), *sample.where()]
+
+
+@pytest.fixture(scope="session")
+def login(sample: RunningGateway) -> list[str]:
+    """Return the words behind a command that connect to the sample, whose clients may use the topics sample/…."""
+    words = ["--authorizer", "unsigned-sample", "--username", "alice", "--password", "wonderland"]
+    return [*words, *sample.where()]
+
+
+@pytest.fixture
+def topic() -> str:
+    """Return a topic of the sample that no other test uses."""
+    return f"sample/{uuid.uuid4()}"

@@ -1,4 +1,4 @@
-"""The exit codes of `customauth connect`, each from a real cause. 6 has none yet: nothing upgrades."""
+"""The exit codes of `customauth connect`, each from a real cause. Those of `pub` and `sub` are in their own tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from commands import RunningGateway, run, serving, start, write_plugin
 from needs import needs_backend
+from proxies import http_proxy
 from servers import (
     CloseAfterConnect,
     NeverAnswer,
@@ -86,6 +87,23 @@ def test_1_an_error_that_nobody_foresaw(tmp_path: Path) -> None:
         (["localhost:0"], "use 1 to 65535"),
         (["local host"], "write host or host:port"),
         (["--address", "a b", "localhost"], "write host or host:port"),
+        (["ws://localhost"], "leave out ws://"),
+        (["--transport", "mqtt", "wss://localhost"], "leave out one"),
+        (["wss://localhost/mqtt?a=b"], "--credentials-in query or headers"),
+        (["--credentials-in", "headers", "localhost"], "write wss://HOST as the endpoint"),
+        (["--proxy", "localhost:3128", "localhost"], "write http://host:port"),
+        (["--proxy", "http://localhost", "localhost"], "3128 and 1080 are usual"),
+        (["--cert", "f", "localhost"], "give both --cert FILE and --key FILE"),
+        (["--key", "f", "localhost"], "give both --cert FILE and --key FILE"),
+        (["--cert", "missing", "--key", "missing", "localhost"], "give --cert a file that can be read"),
+        (["--will-payload", "x", "localhost"], "add --will-topic TOPIC"),
+        (["--will-retain", "localhost"], "add --will-topic TOPIC"),
+        (["--will-topic", "a/#", "localhost"], "neither + nor # nor NUL"),
+        (["--will-topic", "a", "--will-qos", "2", "localhost"], "AWS serves QoS 0 and 1"),
+        (["-V", "3.1.1", "--will-topic", "a", "--will-delay", "5", "localhost"], "connect with MQTT 5"),
+        (["-V", "3.1.1", "--session-expiry", "5", "localhost"], "connect with MQTT 5"),
+        (["-V", "3.1.1", "--user-property", "a", "b", "localhost"], "connect with MQTT 5"),
+        (["--session-expiry", "-1", "localhost"], "AWS takes 0 to 604800"),
     ],
 )
 def test_2_credentials_or_options_that_cannot_work(words: list[str], mend: str) -> None:
@@ -142,6 +160,15 @@ def test_4_a_port_where_nobody_listens(backend_name: str, version: str) -> None:
     assert result.last.startswith("next: check the port")
 
 
+def test_4_a_proxy_that_refuses(sample: RunningGateway, backend_name: str) -> None:
+    with serving(http_proxy(user=("alice", "looking-glass"))) as server:
+        words = ["--proxy", str(server.proxy), *sample.where()]
+        result = run("connect", "--backend", backend_name, *words)
+    assert result.code == 4, result.stderr
+    assert "cause: ProxyRefused: " in result.stderr
+    assert "user:password@" in result.last
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_5_a_ca_that_is_not_trusted(sample: RunningGateway, tmp_path: Path, backend_name: str, version: str) -> None:
     (tmp_path / "other.pem").write_bytes(stranger_ca_pem())
@@ -170,6 +197,15 @@ def test_5_a_certificate_that_has_expired(ca_file: Path, backend_name: str) -> N
         result = run("connect", "--backend", backend_name, *_words(server, ca_file))
     assert result.code == 5
     assert "clock" in result.last
+
+
+@pytest.mark.fact("A23")
+def test_6_a_websocket_at_another_path(sample: RunningGateway, backend_name: str) -> None:
+    words = [*sample.where()[:-1], f"wss://{sample.endpoint}/elsewhere"]
+    result = run("connect", "--backend", backend_name, *words)
+    assert result.code == 6, result.stderr
+    assert "cause: UpgradeRejected: the WebSocket was refused with HTTP status 404" in result.stderr
+    assert result.last == "next: open the WebSocket at /mqtt"
 
 
 @pytest.mark.parametrize(

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from customauth._version import __version__
-from customauth.cli.credentials import credential_options, take_credentials
+from customauth.cli.attempt import Attempt, attempt_options, take_attempt
 from customauth.cli.exits import ExitCode, exit_code
-from customauth.cli.options import connection_options, debug_option, json_option, show_debug, take_connection
-from customauth.cli.say import printable, say
-from customauth.errors import ConnackRefused, ConnectError, CustomAuthError
+from customauth.cli.failures import failure, say_failure
+from customauth.cli.options import connect_user_property_option, debug_option, json_option, show_debug
+from customauth.cli.say import printable
+from customauth.errors import ConnectError, CustomAuthError
+from customauth.request import CredentialsIn
 
 if TYPE_CHECKING:
-    from customauth.backend import Backend, Connack
-    from customauth.credentials import CustomAuth
+    from customauth.connack import Connack
 
 
 @click.command(context_settings={"show_default": False})
-@click.option("--backend", metavar="NAME", help="The MQTT library to use (customauth backends).  [default: the first]")
-@credential_options
-@connection_options
+@attempt_options
+@connect_user_property_option("--user-property", "--connect-user-property")
 @json_option
 @debug_option
 @click.argument("endpoint")
-def command(endpoint: str, backend: str | None, as_json: bool, debug: bool, **options: Any) -> int:
-    """Connect once to ENDPOINT (HOST[:PORT]) and say how it ended.
+def command(endpoint: str, as_json: bool, debug: bool, **options: Any) -> int:
+    """Connect once to ENDPOINT (HOST[:PORT] or wss://HOST[:PORT][/PATH]) and say how it ended.
 
     Signed: --authorizer, --token-key-name, --token-file, and --token-signature-file or --sign-with.
     Unsigned: --authorizer, --username, --password-file.
@@ -36,112 +36,76 @@ def command(endpoint: str, backend: str | None, as_json: bool, debug: bool, **op
     if debug:
         show_debug()
     started = time.monotonic()
-    attempt: dict[str, Any] = {}
     try:
-        credentials = take_credentials(options)
-        attempt = take_connection(options, endpoint)
-        _run(credentials, attempt, backend, as_json=as_json, started=started)
+        _run(take_attempt(options, endpoint), as_json=as_json, started=started)
     except CustomAuthError as error:
         if debug:
             traceback.print_exc()
-        if not as_json and not isinstance(error, ConnectError):
+        if as_json:
+            _print_json(failure(error, time.monotonic() - started))
+        elif isinstance(error, ConnectError):
+            click.echo("Connection attempt failed!")
+            say_failure(error)
+        else:
             # Nothing was attempted.
             raise
-        return _failed(error, as_json=as_json, started=started)
+        return exit_code(error)
     return ExitCode.OK
 
 
-def _run(
-    credentials: CustomAuth, attempt: dict[str, Any], backend: str | None, *, as_json: bool, started: float
-) -> None:
+def _run(attempt: Attempt, *, as_json: bool, started: float) -> None:
     import asyncio
-    import uuid
 
-    from customauth.backend import ConnectRequest
-    from customauth.connecting import attempt as make_attempt
-    from customauth.plugins import default_manager
-
-    manager = default_manager()
-    chosen = manager.backend(backend)
-    if attempt["client_id"] is None:
-        attempt["client_id"] = str(uuid.uuid4())
-    request = ConnectRequest(credentials=credentials, **attempt)
-    manager.check_features(request, chosen)
     if not as_json:
-        click.echo(printable(_what_it_is(credentials, attempt, chosen)))
+        click.echo(printable(_what_it_is(attempt)))
         click.echo("Attempting to connect!")
 
-    async def once() -> Connack:
-        async with await make_attempt(request, chosen, manager) as made:
+    async def once() -> None:
+        async with await attempt.make() as made:
             took = time.monotonic() - started
             if as_json:
-                _print_json(_success(attempt, chosen, made.connack, took))
+                _print_json(_success(attempt, made.connack, took))
             else:
                 click.echo("Connection attempt successful!")
-            return made.connack
 
     asyncio.run(once())
 
 
-def _what_it_is(credentials: CustomAuth, attempt: dict[str, Any], backend: Backend) -> str:
+def _what_it_is(attempt: Attempt) -> str:
     from importlib import metadata
 
+    request, backend = attempt.request, attempt.backend
+    credentials, endpoint = request.credentials, request.endpoint
     token = credentials.token
     parts = [
-        f"customauth {__version__}: MQTT {attempt['version'].label} to {attempt['endpoint']}",
+        f"customauth {__version__}: MQTT {request.version.label} to {endpoint}",
         f"backend {backend.name} ({backend.library} {metadata.version(backend.library)})",
-        f"client id {attempt['client_id']}",
+        f"client id {request.client_id}",
         f"authorizer {credentials.authorizer}" if credentials.authorizer else "the endpoint's default authorizer",
         f"signed token under {token.key_name!r}" if token else "unsigned",
     ]
+    if request.credentials_in is not CredentialsIn.USERNAME:
+        parts.append(f"credentials in {request.credentials_in.value}")
+    if endpoint.proxy is not None:
+        parts.append(f"through {endpoint.proxy}")
+    if endpoint.client_certificate is not None:
+        parts.append("with a client certificate")
     return ", ".join(parts)
 
 
-def _success(attempt: dict[str, Any], backend: Backend, connack: Connack, took: float) -> dict[str, Any]:
+def _success(attempt: Attempt, connack: Connack, took: float) -> dict[str, Any]:
     import attrs
 
+    request = attempt.request
     return {
         "outcome": "connected",
-        "backend": backend.name,
-        "protocol": attempt["version"].label,
-        "endpoint": str(attempt["endpoint"]),
-        "client_id": attempt["client_id"],
+        "backend": attempt.backend.name,
+        "protocol": request.version.label,
+        "endpoint": str(request.endpoint),
+        "client_id": request.client_id,
         "connack": attrs.asdict(connack),
         "milliseconds": round(took * 1000, 1),
     }
-
-
-def _failed(error: CustomAuthError, *, as_json: bool, started: float) -> int:
-    code = exit_code(error)
-    if as_json:
-        _print_json(_failure(error, code, time.monotonic() - started))
-        return code
-    click.echo("Connection attempt failed!")
-    say(f"cause: {type(error).__name__}: {error}")
-    if error.hint:
-        say(f"next: {error.hint}")
-    return code
-
-
-def _failure(error: CustomAuthError, code: ExitCode, took: float) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "outcome": "failed",
-        "error": type(error).__name__,
-        "message": str(error),
-        "next": error.hint or None,
-        "exit_code": int(code),
-        "milliseconds": round(took * 1000, 1),
-    }
-    if isinstance(error, ConnectError):
-        result |= {
-            "backend": error.backend,
-            "endpoint": error.endpoint,
-            "stage": error.stage.value,
-            "retryable": error.retryable,
-        }
-    if isinstance(error, ConnackRefused):
-        result |= {"reason_code": error.reason_code, "reason_string": error.reason_string}
-    return result
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -19,6 +19,10 @@ class ExitCode(enum.IntEnum):
     UPGRADE = 6
     REFUSED = 7
     DEADLINE = 8
+    REQUEST_REFUSED = 9
+    DISCONNECTED = 10
+    UNANSWERED = 11
+    TIME_IS_UP = 27  # as mosquitto_sub
     INTERRUPTED = 130
 
 
@@ -26,12 +30,17 @@ class ExitCode(enum.IntEnum):
 _CODES: list[tuple[type[BaseException], ExitCode]] = [
     (errors.CredentialError, ExitCode.USAGE),
     (errors.EndpointError, ExitCode.USAGE),
+    (errors.RequestError, ExitCode.USAGE),
     (errors.BackendError, ExitCode.BACKEND),
     (errors.BackendFault, ExitCode.INTERNAL),
     (errors.ConnectTimeout, ExitCode.DEADLINE),
     (errors.TlsFailed, ExitCode.TLS),
+    (errors.UpgradeRejected, ExitCode.UPGRADE),
     (errors.DialError, ExitCode.NOT_REACHED),
     (errors.ConnectError, ExitCode.REFUSED),
+    (errors.RequestRefused, ExitCode.REQUEST_REFUSED),
+    (errors.RequestTimeout, ExitCode.UNANSWERED),
+    (errors.Disconnected, ExitCode.DISCONNECTED),
 ]
 
 

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from attrs import evolve
 
 from customauth.cli.misuse import Misuse
-from customauth.endpoint import DEFAULT_PORT, Endpoint
+from customauth.endpoint import DEFAULT_PORT, Endpoint, Transport
 
 if TYPE_CHECKING:
     from customauth.credentials import CustomAuth
@@ -35,7 +36,11 @@ def live_options(command: F) -> F:
     for add in reversed(
         [
             click.option("-i", "--client-id", metavar="TEXT", help="The client id.  [default: a UUID]"),
-            click.option("--transport", type=click.Choice(list(_PLACES)), help="What carries it.  [default: mqtt]"),
+            click.option(
+                "--transport",
+                type=click.Choice(list(_PLACES)),
+                help="What carries it.  [default: what ENDPOINT says; mqtt]",
+            ),
             click.option(
                 "--credentials-in",
                 type=click.Choice(["username", "headers", "query"]),
@@ -61,7 +66,7 @@ def live_attempt(
     from customauth.gateway.routing import Spoken
     from customauth.mqtt import Connect, MqttVersion
 
-    transport: str = options.pop("transport") or "mqtt"
+    where, transport = _where(config.names[0] if endpoint is None else endpoint, options.pop("transport"))
     place: str = options.pop("credentials_in") or _PLACES[transport][0]
     client_id: str | None = options.pop("client_id")
     if place not in _PLACES[transport]:
@@ -74,7 +79,6 @@ def live_attempt(
             "a publish over https has no client id, user name and password (A26, A37)",
             "leave them out, or choose --transport mqtt or wss",
         )
-    where = Endpoint.parse(config.names[0] if endpoint is None else endpoint)
     origin = Origin(
         connection_id=str(uuid.uuid4()),
         peer="a test",
@@ -98,11 +102,20 @@ def live_attempt(
     return Attempt(origin=origin, client_id=effective_client_id(connect), connect=connect), spoken
 
 
+def _where(endpoint: str, transport: str | None) -> tuple[Endpoint, str]:
+    """Return the place, and what carries the connection there."""
+    https = transport == "https"
+    where = Endpoint.parse(endpoint, transport=None if https or transport is None else Transport(transport))
+    if https and where.transport is Transport.WSS:
+        raise Misuse("the endpoint says wss:// and the option says https", "leave out one")
+    return where, transport or where.transport.value
+
+
 def _request(transport: str, place: str, credentials: CustomAuth, where: Endpoint) -> HttpRequest:
     """Make the request that opens the WebSocket, or that publishes, with the headers that every client sends."""
     from customauth.gateway.origin import HttpRequest
 
-    headers = {"host": where.host if where.port == DEFAULT_PORT else str(where)}
+    headers = {"host": where.host if where.port == DEFAULT_PORT else str(evolve(where, transport=Transport.MQTT))}
     if transport == "wss":
         headers |= {
             "upgrade": "websocket",
@@ -115,7 +128,7 @@ def _request(transport: str, place: str, credentials: CustomAuth, where: Endpoin
         headers |= {name.lower(): value for name, value in credentials.http_headers().items()}
     return HttpRequest(
         method="GET" if transport == "wss" else "POST",
-        path="/mqtt" if transport == "wss" else "/topics/",
+        path=where.path if transport == "wss" else "/topics/",
         query=credentials.url_query() if place == "query" else "",
         headers=headers,
     )

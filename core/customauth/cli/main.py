@@ -21,6 +21,8 @@ from customauth.errors import CustomAuthError
 # name: (module, what --help says of it). Kept here so that --help imports no command.
 _COMMANDS = {
     "connect": ("connect", "Connect once and say how it ended."),
+    "pub": ("pub", "Connect and publish messages, as mosquitto_pub does."),
+    "sub": ("sub", "Connect, subscribe and print the messages, as mosquitto_sub does."),
     "demo": ("demo", "See every installed library make a signed connection to a local gateway."),
     "gateway": ("gateway", "Run the local gateway, AWS IoT Core's custom authentication on this machine."),
     "authorizer": ("authorizer", "Test an authorizer's function as TestInvokeAuthorizer does, or list them all."),
@@ -80,8 +82,9 @@ def _noticing_unread_output() -> Iterator[None]:
 def cli(context: click.Context) -> ExitCode | None:
     """Connect to AWS IoT Core through a custom authorizer, with the MQTT library of your choice.
 
-    Exit codes: 0 connected, 2 usage or unusable credentials, 3 backend missing or feature unsupported, 4 not reached,
-    5 TLS, 6 upgrade rejected, 7 refused, 8 deadline, 1 an error of ours, 130 interrupted.
+    Exit codes: 0 done, 2 usage or unusable credentials, 3 backend missing or feature unsupported, 4 not reached,
+    5 TLS, 6 upgrade rejected, 7 refused, 8 deadline, 9 publish or subscription refused, 10 connection lost,
+    11 no answer, 27 time is up (sub -W), 1 an error of ours, 130 interrupted.
     """
     if context.invoked_subcommand is not None:
         return None

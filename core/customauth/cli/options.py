@@ -10,8 +10,11 @@ from typing import Any, TypeVar
 import click
 
 from customauth.cli import secrets
-from customauth.endpoint import Endpoint
+from customauth.cli.misuse import Misuse
+from customauth.cli.will import take_will, will_options
+from customauth.endpoint import ClientCertificate, Endpoint, Transport
 from customauth.mqtt.protocol import MqttVersion
+from customauth.request import CredentialsIn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +24,27 @@ VERSIONS = {version.label: version for version in (MqttVersion.V5, MqttVersion.V
 def json_option(command: F) -> F:
     """Add ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def json_lines_option(command: F) -> F:
+    """Add ``--json`` for a command that prints a line of JSON for every message."""
+    return click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for every message.")(command)
+
+
+def qos_option(command: F) -> F:
+    """Add ``--qos``."""
+    return click.option("-q", "--qos", type=int, default=0, metavar="N", help="0 or 1.  [default: 0]")(command)
+
+
+def answer_timeout_option(command: F) -> F:
+    """Add ``--answer-timeout``."""
+    return click.option(
+        "--answer-timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=30.0,
+        metavar="SECONDS",
+        help="For each answer of the server, once connected.  [default: 30]",
+    )(command)
 
 
 def debug_option(command: F) -> F:
@@ -49,6 +73,25 @@ def ca_option(command: F) -> F:
     )
 
 
+def backend_option(command: F) -> F:
+    """Add ``--backend``."""
+    return click.option(
+        "--backend", metavar="NAME", help="The MQTT library to use (customauth backends).  [default: the first]"
+    )(command)
+
+
+def connect_user_property_option(*names: str) -> Callable[[F], F]:
+    """Add the option for the user properties of the CONNECT packet, under these names."""
+    return click.option(
+        *names,
+        "connect_user_properties",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help="A user property of the CONNECT packet (MQTT 5); may be repeated.",
+    )
+
+
 def connection_options(command: F) -> F:
     """Add the options that say where and how to connect; :func:`take_connection` reads them."""
     for add in reversed(
@@ -64,6 +107,21 @@ def connection_options(command: F) -> F:
             port_option,
             ca_option,
             click.option("--address", metavar="HOST[:PORT]", help="Dial this, but keep ENDPOINT as the server's name."),
+            click.option(
+                "--transport",
+                type=click.Choice([transport.value for transport in Transport]),
+                help="MQTT in TLS, or in a WebSocket.  [default: what ENDPOINT says; mqtt]",
+            ),
+            click.option(
+                "--credentials-in",
+                type=click.Choice([place.value for place in CredentialsIn]),
+                default=CredentialsIn.USERNAME.value,
+                show_default=True,
+                help="Where authorizer, token and signature travel.",
+            ),
+            secrets.PROXY.options,
+            click.option("--cert", type=click.Path(), metavar="FILE", help="A client certificate (PEM), with --key."),
+            click.option("--key", type=click.Path(), metavar="FILE", help="Its private key (PEM)."),
             click.option("-i", "--client-id", metavar="TEXT", help="The client id.  [default: a UUID]"),
             click.option(
                 "-k",
@@ -74,6 +132,20 @@ def connection_options(command: F) -> F:
                 metavar="SECONDS",
                 help="AWS takes 30 to 1200.",
             ),
+            click.option(
+                "-c",
+                "--no-clean-start",
+                "kept_session",
+                is_flag=True,
+                help="Go on with the session that the server has kept (clean session off).",
+            ),
+            click.option(
+                "--session-expiry",
+                type=int,
+                metavar="SECONDS",
+                help="How long the server is to keep the session (MQTT 5).",
+            ),
+            will_options,
             timeout_option,
             click.option("--sdk-metrics", is_flag=True, help="Let an AWS library append its metrics to the user name."),
         ]
@@ -83,34 +155,61 @@ def connection_options(command: F) -> F:
 
 
 def take_endpoint(options: dict[str, Any], endpoint: str) -> Endpoint:
-    """Take the options that :class:`Endpoint` needs out of ``options``.
+    """Take the options that :class:`Endpoint` needs out of ``options``; those that a command lacks are left out.
 
-    :raises Misuse: a CA file that cannot be read.
-    :raises EndpointError: an endpoint or port that cannot work.
+    :raises Misuse: a file that cannot be read, or a client certificate without its key.
+    :raises EndpointError: an endpoint, port or proxy that cannot work.
     """
     cafile = options.pop("cafile")
+    transport = options.pop("transport", None)
     return Endpoint.parse(
         endpoint,
         port=options.pop("port"),
         address=options.pop("address", None),
         ca_pem=None if cafile is None else secrets.read_file(cafile, "--cafile"),
+        transport=None if transport is None else Transport(transport),
+        proxy=_take_proxy(options) if secrets.PROXY.parameter in options else None,
+        client_certificate=_take_certificate(options),
     )
 
 
 def take_connection(options: dict[str, Any], endpoint: str) -> dict[str, Any]:
-    """Take the connection options out of ``options`` as arguments for :func:`customauth.connect`.
+    """Take the connection options out of ``options`` as arguments for :class:`customauth.ConnectRequest`.
 
-    :raises Misuse: a CA file that cannot be read.
-    :raises EndpointError: an endpoint or port that cannot work.
+    :raises Misuse: a file that cannot be read, or options that make no sense without another.
+    :raises EndpointError: an endpoint, port or proxy that cannot work.
+    :raises RequestError: a will that no server takes.
     """
     return {
         "endpoint": take_endpoint(options, endpoint),
         "version": VERSIONS[options.pop("protocol")],
+        "credentials_in": CredentialsIn(options.pop("credentials_in")),
         "client_id": options.pop("client_id"),
         "keep_alive": options.pop("keep_alive"),
+        "clean_start": not options.pop("kept_session"),
+        "session_expiry": options.pop("session_expiry"),
+        "user_properties": options.pop("connect_user_properties"),
+        "will": take_will(options),
         "timeout": options.pop("timeout"),
         "sdk_metrics": options.pop("sdk_metrics"),
     }
+
+
+def _take_proxy(options: dict[str, Any]) -> str | None:
+    """Take the proxy's URL; an empty one on the command line is none, whatever the environment says."""
+    url = secrets.PROXY.take(options)
+    return secrets.as_text("the proxy's URL", url) if url else None
+
+
+def _take_certificate(options: dict[str, Any]) -> ClientCertificate | None:
+    certificate, key = options.pop("cert", None), options.pop("key", None)
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise Misuse("a client certificate and its private key go together", "give both --cert FILE and --key FILE")
+    return ClientCertificate(
+        certificate_pem=secrets.read_file(certificate, "--cert"), key_pem=secrets.read_file(key, "--key")
+    )
 
 
 def show_debug() -> None:

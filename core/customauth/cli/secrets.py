@@ -16,6 +16,8 @@ from customauth.errors import CredentialError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_STDIN_USED = "customauth.stdin-used"
+
 
 @frozen(kw_only=True)
 class Secret:
@@ -90,6 +92,9 @@ TOKEN = Secret(names=("authorizer-token-key-value", "token"), what="The token.")
 SIGNATURE = Secret(names=("authorizer-signature", "token-signature"), what="The token's signature in base64.")
 JWT = Secret(names=("jwt",), what="An RS256 JWT, token and signature in one.")
 PASSPHRASE = Secret(names=("passphrase",), what="The passphrase of the private key.")
+PROXY = Secret(
+    names=("proxy",), what="Connect through this proxy: http://[USER:PASSWORD@]HOST:PORT, or socks5:// or socks5h://."
+)
 
 
 def take_token(options: dict[str, Any]) -> str:
@@ -102,6 +107,17 @@ def take_token(options: dict[str, Any]) -> str:
     if token is None:
         raise Misuse("which token?", "add --token-file PATH (- for standard input)")
     return as_text("the token", token)
+
+
+def take_standard_input(option: str) -> None:
+    """Note that an option reads standard input.
+
+    :raises Misuse: something else does already.
+    """
+    context = click.get_current_context()
+    if context.meta.get(_STDIN_USED):
+        raise Misuse("only one thing can come from standard input", f"give {option} a file")
+    context.meta[_STDIN_USED] = True
 
 
 def as_text(what: str, raw: bytes) -> str:
@@ -130,10 +146,7 @@ def _read_secret_file(path: str, option: str) -> bytes:
     """Read a file, or standard input for ``-``, without one line end at its end."""
     if path != "-":
         return _without_line_end(read_file(path, option))
-    context = click.get_current_context()
-    if context.meta.get("customauth.stdin-used"):
-        raise Misuse("only one secret can come from standard input", f"give {option} a file")
-    context.meta["customauth.stdin-used"] = True
+    take_standard_input(option)
     try:
         return _without_line_end(sys.stdin.buffer.read())
     except (AttributeError, OSError) as error:  # closed, it is None
