@@ -140,13 +140,18 @@ class Connection(abc.ABC):
         self.__check(message)
         if qos:
             return await self.__publish_and_wait(message, timeout)
-        self.__unyielded += 1
-        if self.__held is not None or self.__unyielded == _TURN:
-            await self.__go_ahead()
+        while self.__held is not None:
+            with self.__someone_waits():
+                await asyncio.shield(self.__held)
         self.__check_open()
         sent = self._send_publish(message)
         if sent is not None:
             await self.__answered(sent, timeout, "room to send")
+        self.__unyielded += 1
+        if self.__unyielded == _TURN:
+            # The others of the event loop want their turn too.
+            self.__unyielded = 0
+            await asyncio.sleep(0)
         return UNACKNOWLEDGED
 
     def subscribe(
@@ -329,16 +334,6 @@ class Connection(abc.ABC):
                     await self.__window.wait()
             except TimeoutError:
                 raise RequestTimeout(timeout, "PUBACK to an earlier publish") from None
-
-    async def __go_ahead(self) -> None:
-        """Let the others of the event loop have their turn, and wait while the transport is full."""
-        self.__unyielded = 0
-        if self.__held is None:
-            await asyncio.sleep(0)
-            return
-        with self.__someone_waits():
-            while self.__held is not None:
-                await asyncio.shield(self.__held)
 
     async def __answered(self, answer: Answer, timeout: float, awaited: str) -> Acknowledgement:
         return await self.__until(answer, self.__loop.time() + timeout, timeout, awaited)

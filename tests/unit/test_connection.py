@@ -420,3 +420,13 @@ def test_a_cancelled_request_leaves_the_connection_usable() -> None:
         assert (await again).reason_code == 0
 
     run(scenario)
+
+
+def test_publishes_of_several_tasks_at_qos_0_keep_their_order() -> None:
+    async def scenario() -> None:
+        connection = ByHand()
+        await asyncio.gather(*[connection.publish(f"t/{number}") for number in range(300)])
+        topics = [message.topic for message in connection.sent if isinstance(message, Message)]
+        assert topics == [f"t/{number}" for number in range(300)]
+
+    run(scenario)
