@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -58,33 +59,38 @@ def test_there_is_a_program_in_the_readme() -> None:
     assert _blocks(ROOT / "README.md", "python")
 
 
-def test_the_backend_of_the_documentation_is_a_strangers_package(tmp_path: Path) -> None:
-    page = ROOT / "docs" / "write-a-backend.md"
-    source, site = tmp_path / "source", tmp_path / "site"
-    source.mkdir()
-    for language in ("python", "toml"):
-        for name, text in _blocks(page, language):
-            assert name is not None
-            (source / name).write_text(text)
+@pytest.fixture(scope="session")
+def template_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the template as a stranger would, into a folder of its own."""
+    folder = tmp_path_factory.mktemp("template")
+    source, site = folder / "source", folder / "site"
+    # pip builds in the folder that it is given.
+    shutil.copytree(ROOT / "examples" / "template-backend", source, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(site), str(source)], check=True, timeout=120)
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    return site
 
+
+def _with_template(site: Path, folder: Path, module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", module, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_the_template_is_a_strangers_package_that_connects(template_site: Path, tmp_path: Path) -> None:
     def customauth(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-W", "error", "-m", "customauth", *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        return _with_template(template_site, tmp_path, "customauth", *words)
 
-    assert '"customauth-raw 1.0"' in customauth("backends", "--json").stdout
+    assert '"customauth-template 1.0"' in customauth("backends", "--json").stdout
     with running_gateway(tmp_path) as endpoint:
         folder = tmp_path / "customauth-gateway"
-        words = ["connect", "--backend", "raw", "--authorizer", "signed-sample", "--token-key-name", "token"]
+        words = ["connect", "--backend", "template", "--authorizer", "signed-sample", "--token-key-name", "token"]
         words += ["--token", "open-sesame", "--sign-with", str(folder / "private.pem")]
         words += ["--cafile", str(folder / "ca" / "ca.pem")]
         for version in ("5", "3.1.1"):
@@ -92,6 +98,25 @@ def test_the_backend_of_the_documentation_is_a_strangers_package(tmp_path: Path)
             assert good.returncode == ExitCode.OK, good.stderr
             refused = customauth(*words, "--protocol", version, "--authorizer", "nobody", endpoint)
             assert refused.returncode == ExitCode.REFUSED, refused.stderr
+
+
+def test_the_kit_of_the_documentation_runs_on_the_installed_template(template_site: Path, tmp_path: Path) -> None:
+    ((name, text),) = [(name, text) for name, text in _blocks(ROOT / "docs" / "write-a-backend.md", "python") if name]
+    (tmp_path / str(name)).write_text(text)
+    chosen = "on_the_wire_is_what or a_feature_works or connack-0x87 or stage_leaves"
+    run = _with_template(template_site, tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, str(name))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"\d\d passed", run.stdout), run.stdout
+
+
+def test_the_page_names_every_method_of_the_contract() -> None:
+    from customauth import Connection
+
+    page = (ROOT / "docs" / "write-a-backend.md").read_text()
+    owed = {"_disconnect", "_pause_reading", "_resume_reading", *Connection.__abstractmethods__}
+    called = {"_received", "_answer", "_ended", "_hold_publishes", "_release_publishes"}
+    assert all(hasattr(Connection, name) for name in called)
+    assert [name for name in sorted(owed | called) if f"{name}(" not in page] == []
 
 
 def test_the_readme_lists_every_exit_code() -> None:

@@ -1,0 +1,46 @@
+"""The conformance kit for backends. It is all that a backend's author needs (extra ``testing``)::
+
+    from customauth.testing.conformance import BackendConformance
+
+    class TestMyBackend(BackendConformance):
+        @pytest.fixture
+        def backend(self):
+            return MyBackend()
+
+Each feature is tested both ways: what is declared works, what is not is refused before anything is dialled. What goes
+wrong is in one table, :data:`customauth.testing.conformance.table.FAILURES`. Tests make their own event loops.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Before the rooms are imported, so that a failed assertion in them says what it compared.
+_ROOMS = ("cancelling", "connect", "data", "endings", "failures", "features", "flow", "kit", "lifecycle", "local")
+pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in _ROOMS))
+
+from customauth.testing.conformance.cancelling import CancellingConformance  # noqa: E402
+from customauth.testing.conformance.connect import ConnectConformance  # noqa: E402
+from customauth.testing.conformance.data import DataConformance  # noqa: E402
+from customauth.testing.conformance.endings import EndingsConformance  # noqa: E402
+from customauth.testing.conformance.failures import FailuresConformance  # noqa: E402
+from customauth.testing.conformance.features import FeaturesConformance  # noqa: E402
+from customauth.testing.conformance.flow import FlowConformance  # noqa: E402
+from customauth.testing.conformance.lifecycle import LifecycleConformance  # noqa: E402
+from customauth.testing.conformance.local import LocalConformance  # noqa: E402
+
+__all__ = ["BackendConformance"]
+
+
+class BackendConformance(
+    FeaturesConformance,
+    ConnectConformance,
+    FailuresConformance,
+    DataConformance,
+    FlowConformance,
+    EndingsConformance,
+    LifecycleConformance,
+    CancellingConformance,
+    LocalConformance,
+):
+    """Everything that a backend owes. Override the fixture ``backend``."""
