@@ -1,14 +1,15 @@
 """One attempt, told truthfully, where awscrt tells little and late.
 
-awscrt (s2n) holds a certificate failure back for 11 to 27 s, on purpose, and has one error for everything that goes
-wrong in TLS. So when an attempt stalls, or ends in a way that may be TLS's fault, :func:`customauth.dialing.probe_tls`
-looks at TLS alone, on a connection of its own on which no MQTT is sent, and what it finds is the answer.
+awscrt (s2n) holds a certificate failure back for 11 to 27 s, on purpose, has one error for everything that goes wrong
+in TLS, and keeps to itself what a proxy or the upgrade to a WebSocket answered. So when an attempt stalls, or ends in a
+way that may be the fault of one of these, :mod:`customauth.dialing` goes the same way once more, on a connection of its
+own on which no MQTT is sent, and what it meets is the answer. No authorizer hears of it: its function runs after
+CONNECT (A29).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from customauth import (
@@ -17,15 +18,16 @@ from customauth import (
     Connection,
     ConnectRequest,
     ConnectTimeout,
+    DialError,
     Endpoint,
     Stage,
     TlsFailed,
     TlsReason,
+    Transport,
 )
-from customauth.dialing import probe_tls
 
-from ._client import AwscrtConnection, Client, Failure
-from ._failures import error_of, may_be_tls
+from ._client import AwscrtConnection
+from ._failures import Failure, error_of, is_doubtful
 
 # An attempt that takes longer than this, or than a third of its time, is looked into.
 _STALL = 1.0
@@ -33,80 +35,91 @@ _STALL = 1.0
 # Where awscrt took all the time to fail without a reason.
 _SHORTEST_PROBE = 0.25
 
+# What stands between here and MQTT, and not at the server's own address.
+_BETWEEN = frozenset({Stage.PROXY, Stage.TLS, Stage.UPGRADE})
 
-async def attempt(request: ConnectRequest, make_client: Callable[[ConnectRequest], Client]) -> Connection:
-    """Make the attempt and return the accepted connection.
+
+async def attempt(connection: AwscrtConnection) -> Connection:
+    """Make the attempt and return the connection, accepted.
 
     :raises ConnectError: the class that says how it ended, within ``request.timeout`` seconds.
     """
-    client = make_client(request)
-    client.start()
+    connection.start()
     try:
-        connack = await _connack(request, client)
+        connection.connack = await _connack(connection)
     except BaseException:
         # Not waited for: awscrt may be in its delay. It ends by itself and makes no further attempt.
-        client.stop()
+        connection.stop()
         raise
-    return AwscrtConnection(client, connack)
+    return connection
 
 
-async def _connack(request: ConnectRequest, client: Client) -> Connack:
+async def _connack(connection: AwscrtConnection) -> Connack:
     loop = asyncio.get_running_loop()
+    request, outcome = connection.request, connection.outcome
     began = loop.time()
     deadline = began + request.timeout
-    await asyncio.wait({client.outcome}, timeout=min(_STALL, request.timeout / 3))
-    probed: ConnectError | None = None
-    if not client.outcome.done() or _is_doubtful(client):
-        probed = await _look_into(request, client, deadline)
-    outcome = client.outcome.result() if client.outcome.done() else None
-    if isinstance(outcome, Connack):
-        return outcome
-    if isinstance(probed, TlsFailed):
-        raise probed
-    if outcome is None:
-        raise ConnectTimeout(request.timeout, Stage.CONNACK if probed is None else probed.stage) from probed
-    await client.stop_and_wait()
-    raise error_of(outcome, loop.time() - began)
+    await asyncio.wait({outcome}, timeout=min(_STALL, request.timeout / 3))
+    met: ConnectError | None = None
+    if not outcome.done() or _is_doubtful(connection):
+        met = await _look_into(connection, deadline)
+    ended = outcome.result() if outcome.done() else None
+    if isinstance(ended, Connack):
+        return ended
+    if isinstance(met, DialError) and met.stage in _BETWEEN and (ended is None or _is_doubtful(connection)):
+        raise met
+    if ended is None:
+        raise ConnectTimeout(request.timeout, Stage.CONNACK if met is None else met.stage) from met
+    await connection.stop_and_wait()
+    raise error_of(ended, loop.time() - began, request.endpoint)
 
 
-async def _look_into(request: ConnectRequest, client: Client, deadline: float) -> ConnectError | None:
-    """Probe TLS until its failure is found, or else until the outcome is known or the time is up.
+async def _look_into(connection: AwscrtConnection, deadline: float) -> ConnectError | None:
+    """Probe until a failure is found that must be awscrt's too, or else until the outcome is known or the time is up.
 
     :returns: what the probe ran into; None for nothing, or when the outcome came first and needs no probe.
     """
     loop = asyncio.get_running_loop()
+    request, outcome = connection.request, connection.outcome
     left = max(deadline - loop.time(), _SHORTEST_PROBE)
-    probe = asyncio.create_task(_probe(request.endpoint, left))
+    probe = asyncio.create_task(_probe(request, left))
     try:
-        either: set[asyncio.Future[Any]] = {probe, client.outcome}
+        either: set[asyncio.Future[Any]] = {probe, outcome}
         await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        if client.outcome.done() and not _is_doubtful(client):
+        if outcome.done() and not _is_doubtful(connection):
             return None
         # It keeps its own deadline, which is also this one, and then knows how far it came.
-        found = await probe
-        if not _is_conclusive(found, request.endpoint):
-            await asyncio.wait({client.outcome}, timeout=max(deadline - loop.time(), 0))
-        return found
+        met = await probe
+        if not _is_conclusive(met, request.endpoint):
+            await asyncio.wait({outcome}, timeout=max(deadline - loop.time(), 0))
+        return met
     finally:
         probe.cancel()
         await asyncio.gather(probe, return_exceptions=True)
 
 
-async def _probe(endpoint: Endpoint, timeout: float) -> ConnectError | None:
+async def _probe(request: ConnectRequest, timeout: float) -> ConnectError | None:
+    # Most attempts need none of it.
+    from customauth.dialing import dial, probe_tls
+
     try:
-        await probe_tls(endpoint, timeout)
+        if request.endpoint.transport is Transport.WSS:
+            transport, _ = await dial(asyncio.Protocol, request.endpoint, timeout, upgrade=request.upgrade())
+            transport.abort()
+        else:
+            await probe_tls(request.endpoint, timeout)
     except ConnectError as error:
         return error
     return None
 
 
-def _is_conclusive(found: ConnectError | None, endpoint: Endpoint) -> bool:
+def _is_conclusive(met: ConnectError | None, endpoint: Endpoint) -> bool:
     """Say whether awscrt must have run into the same: not so where the system's CAs may be others for awscrt."""
-    if not isinstance(found, TlsFailed):
+    if not isinstance(met, TlsFailed):
         return False
-    return found.reason is not TlsReason.UNTRUSTED_CA or endpoint.ca_pem is not None
+    return met.reason is not TlsReason.UNTRUSTED_CA or endpoint.ca_pem is not None
 
 
-def _is_doubtful(client: Client) -> bool:
-    outcome = client.outcome.result()
-    return isinstance(outcome, Failure) and may_be_tls(outcome)
+def _is_doubtful(connection: AwscrtConnection) -> bool:
+    ended = connection.outcome.result()
+    return isinstance(ended, Failure) and is_doubtful(ended, connection.request.endpoint)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from attrs import frozen
 from awscrt.exceptions import AwsCrtError
 
 from customauth import (
@@ -13,17 +15,39 @@ from customauth import (
     ConnectError,
     ConnectionRefused,
     ConnectTimeout,
+    DialError,
+    Disconnected,
+    Endpoint,
     NameNotResolved,
+    ProxyRefused,
+    RequestError,
     Stage,
     TlsFailed,
     TlsReason,
 )
 
-from ._client import Failure
+
+@frozen(kw_only=True)
+class Failure:
+    """How awscrt says that the attempt ended.
+
+    :ivar error: awscrt's own exception.
+    :ivar reason_code: of the CONNACK, if there was one and awscrt shows it.
+    """
+
+    error: BaseException
+    reason_code: int | None = None
+    reason_string: str | None = None
+
 
 _HIDDEN_CODE = (
     "the server's answer to CONNECT was not an acceptance; "
     "awscrt hides whether it was a return code of MQTT 3.1.1, and which"
+)
+
+_UNASKED = (
+    "awscrt speaks with a client certificate only to a server that asks for one: give none, use another backend, or "
+    "check that the endpoint's authentication type is CUSTOM_AUTH_X509"
 )
 
 _Build: TypeAlias = Callable[[str], ConnectError]
@@ -31,6 +55,14 @@ _Build: TypeAlias = Callable[[str], ConnectError]
 
 def _handshake(detail: str) -> ConnectError:
     return TlsFailed(TlsReason.HANDSHAKE, detail)
+
+
+def _proxy(detail: str) -> ConnectError:
+    return ProxyRefused(f"no connection through the proxy: {detail}")
+
+
+def _upgrade(detail: str) -> ConnectError:
+    return DialError(f"no WebSocket: {detail}", stage=Stage.UPGRADE)
 
 
 def _closed(_: str) -> ConnectError:
@@ -64,9 +96,14 @@ _ERRORS: Final[dict[str, _Build | Stage]] = {
     "AWS_ERROR_MQTT_PROTOCOL_ERROR": _refused_311,
     "AWS_ERROR_MQTT_TIMEOUT": Stage.CONNACK,
     "AWS_ERROR_MQTT5_CONNACK_TIMEOUT": Stage.CONNACK,
+    "AWS_ERROR_HTTP_PROXY_CONNECT_FAILED": _proxy,
+    "AWS_ERROR_HTTP_PROXY_CONNECT_FAILED_RETRYABLE": _proxy,
+    "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE": _upgrade,
+    "AWS_ERROR_HTTP_CONNECTION_CLOSED": _upgrade,
+    "AWS_ERROR_HTTP_PROTOCOL_ERROR": _upgrade,
 }
 
-# These do not say in which part of TLS, or whether in TLS at all; a look at TLS alone does.
+# These do not say in which part of TLS, or whether in TLS at all; a look at the way to the server does.
 _DOUBTFUL: Final = frozenset(
     {
         "AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE",
@@ -74,39 +111,96 @@ _DOUBTFUL: Final = frozenset(
         "AWS_IO_TLS_ERROR_ALERT_RECEIVED",
         "AWS_IO_TLS_ALERT_NOT_GRACEFUL",
         "AWS_IO_SOCKET_CLOSED",
+        "AWS_ERROR_UNKNOWN",
         "BrokenPipeError",
     }
 )
 
 
-def may_be_tls(failure: Failure) -> bool:
-    """Return whether TLS may be to blame in a way that awscrt does not name."""
-    return _name(failure) in _DOUBTFUL
+# A proxy's answer and that to an upgrade: awscrt keeps their status to itself.
+_HTTP: Final = "AWS_ERROR_HTTP_"
+
+# How a request fails when its connection ends; AWS_IO_ and Python's ConnectionError are too.
+_GONE: Final = frozenset(
+    {
+        "AWS_ERROR_MQTT_CANCELLED_FOR_CLEAN_SESSION",
+        "AWS_ERROR_MQTT_CONNECTION_DESTROYED",
+        "AWS_ERROR_MQTT_CONNECTION_DISCONNECTING",
+        "AWS_ERROR_MQTT_CONNECTION_SHUTDOWN",
+        "AWS_ERROR_MQTT_NOT_CONNECTED",
+        "AWS_ERROR_MQTT_TIMEOUT",
+        "AWS_ERROR_MQTT_UNEXPECTED_HANGUP",
+        "AWS_ERROR_MQTT5_CLIENT_TERMINATED",
+        "AWS_ERROR_MQTT5_DISCONNECT_RECEIVED",
+        "AWS_ERROR_MQTT5_OPERATION_FAILED_DUE_TO_OFFLINE_QUEUE_POLICY",
+        "AWS_ERROR_MQTT5_PING_RESPONSE_TIMEOUT",
+        "AWS_ERROR_MQTT5_USER_REQUESTED_STOP",
+    }
+)
+
+_RAISED: Final = re.compile(r"\d+ \((AWS_\w+)\)")
+
+_NO_PINGRESP: Final = frozenset({"AWS_ERROR_MQTT_TIMEOUT", "AWS_ERROR_MQTT5_PING_RESPONSE_TIMEOUT"})
 
 
-def error_of(failure: Failure, waited: float) -> ConnectError:
+def is_doubtful(failure: Failure, endpoint: Endpoint) -> bool:
+    """Return whether awscrt does not name what failed: TLS, the WebSocket or the proxy."""
+    name = _name(failure.error)
+    if endpoint.proxy is not None and _ERRORS.get(name) in (NameNotResolved, ConnectionRefused):
+        return True
+    return name in _DOUBTFUL or name.startswith(_HTTP)
+
+
+def error_of(failure: Failure, waited: float, endpoint: Endpoint) -> ConnectError:
     """Return the error that says how the attempt ended, awscrt's own being its cause.
 
     :param waited: seconds since the attempt began.
     """
-    error = _error_of(failure, waited)
+    error = _error_of(failure, waited, endpoint)
     error.__cause__ = failure.error
     return error
 
 
-def _error_of(failure: Failure, waited: float) -> ConnectError:
+def lost(error: BaseException, ping_timeout_ms: int) -> Disconnected:
+    """Return the end of a connection that awscrt lost without a DISCONNECT of the server, its own error the cause."""
+    silent = _name(error) in _NO_PINGRESP
+    ending = Disconnected(detail=f"no PINGRESP within {ping_timeout_ms / 1000:g} s" if silent else str(error))
+    ending.__cause__ = error
+    return ending
+
+
+def is_gone(error: BaseException) -> bool:
+    """Say whether a request failed because its connection ended, which awscrt reports by itself too."""
+    name = _name(error)
+    return name in _GONE or name.startswith("AWS_IO_") or isinstance(error, ConnectionError)
+
+
+def invalid(error: BaseException) -> RequestError:
+    """Return the error for what awscrt did not send, its own being the cause."""
+    reason = str(error) or type(error).__name__
+    refusal = RequestError(f"awscrt did not send it: {reason}; mend the topic, the payload or the properties")
+    refusal.__cause__ = error
+    return refusal
+
+
+def _error_of(failure: Failure, waited: float, endpoint: Endpoint) -> ConnectError:
     # 0 when awscrt itself takes offence, as at a session that nobody asked for.
     if failure.reason_code:
         return ConnackRefused(failure.reason_code, failure.reason_string)
-    found = _ERRORS.get(_name(failure))
+    found = _ERRORS.get(_name(failure.error))
+    if found is _handshake and endpoint.client_certificate is not None:
+        return _handshake(f"{failure.error}; {_UNASKED}")
     if found is None:
         return ConnectError(f"awscrt failed: {str(failure.error) or type(failure.error).__name__}")
     if isinstance(found, Stage):
-        return ConnectTimeout(round(waited, 1), found)
+        stage = Stage.PROXY if found is Stage.TCP and endpoint.proxy is not None else found
+        return ConnectTimeout(round(waited, 1), stage)
     return found(str(failure.error))
 
 
-def _name(failure: Failure) -> str:
-    # awscrt turns a few of its errors into Python's own.
-    error = failure.error
-    return error.name if isinstance(error, AwsCrtError) else type(error).__name__
+def _name(error: BaseException) -> str:
+    if isinstance(error, AwsCrtError):
+        return str(error.name)
+    # awscrt raises from its own calls what has the name in its text, and turns a few of its errors into Python's own.
+    found = _RAISED.match(str(error))
+    return type(error).__name__ if found is None else found[1]

@@ -1,4 +1,4 @@
-"""MQTT 3.1.1 through awscrt itself: the SDK's builder for it would force port 443."""
+"""MQTT 3.1.1 through ``awscrt.mqtt``."""
 
 from __future__ import annotations
 
@@ -7,51 +7,109 @@ from typing import Any
 
 from awscrt import io, mqtt
 
-from customauth import Connack, ConnectRequest, EndpointError
+from customauth import Connack, ConnectRequest, EndpointError, Message, Will
 
-from ._client import NEVER_SECONDS, Client, Failure, milliseconds
-
-_ALPN = "mqtt"
+from ._client import AwscrtConnection, Operation
+from ._failures import Failure, lost
+from ._options import NEVER_SECONDS, handshake_transform, ping_timeout_ms, proxy_options, socket_options, tls_context
 
 # What AWS reads a keep alive of 0 as (E10); awscrt cannot send 0.
 _LONGEST_KEEP_ALIVE = 1200
 
+_REFUSED = 0x80
 
-class Mqtt311Client(Client):
+# See _watch. No wildcard, nothing reserved, and nobody's.
+_NO_FILTER = "customauth/nothing"
+
+# By their numbers: making an enumeration's member of one takes longer.
+_QOS = (mqtt.QoS.AT_MOST_ONCE, mqtt.QoS.AT_LEAST_ONCE)
+
+
+class Mqtt311Connection(AwscrtConnection):
     """A client of ``awscrt.mqtt``. It makes one attempt by itself, which nothing can cancel."""
+
+    # Watching them takes a round trip.
+    batch_size = 1 << 18
+    least_watched = 1 << 14
 
     def __init__(self, request: ConnectRequest) -> None:
         super().__init__(request)
+        endpoint = request.endpoint
         keep_alive = request.keep_alive or _LONGEST_KEEP_ALIVE
-        socket_options = io.SocketOptions()
-        socket_options.connect_timeout_ms = milliseconds(request.timeout)
-        self._connection = mqtt.Connection(
-            mqtt.Client(io.ClientBootstrap.get_or_create_static_default(), _tls_context(request)),
-            host_name=request.endpoint.host,
-            port=request.endpoint.port,
-            client_id=request.client_id,
-            clean_session=request.clean_start,
-            on_connection_interrupted=self._on_interrupted,
-            reconnect_min_timeout_secs=NEVER_SECONDS,
-            reconnect_max_timeout_secs=NEVER_SECONDS,
-            keep_alive_secs=keep_alive,
-            # The wait for a CONNACK too. awscrt ends the process when it is not shorter than the keep alive.
-            ping_timeout_ms=min(milliseconds(request.timeout), keep_alive * 1000 - 1),
-            username=request.credentials.mqtt_username(),
-            password=request.credentials.password,
-            socket_options=socket_options,
-            disable_metrics=not request.sdk_metrics,
-        )
+        self._ping_timeout_ms = ping_timeout_ms(request, keep_alive)
+        transform = handshake_transform(request)
+        try:
+            # None once stopped: awscrt holds our callbacks, and its garbage is not collected across that border.
+            self._client: mqtt.Connection | None = mqtt.Connection(
+                mqtt.Client(io.ClientBootstrap.get_or_create_static_default(), tls_context(endpoint)),
+                host_name=endpoint.host,
+                port=endpoint.port,
+                client_id=request.client_id,
+                clean_session=request.clean_start,
+                on_connection_interrupted=self._on_interrupted,
+                reconnect_min_timeout_secs=NEVER_SECONDS,
+                reconnect_max_timeout_secs=NEVER_SECONDS,
+                keep_alive_secs=keep_alive,
+                ping_timeout_ms=self._ping_timeout_ms,
+                will=_will(request.will),
+                username=request.username,
+                password=request.password,
+                socket_options=socket_options(request),
+                use_websockets=transform is not None,
+                websocket_handshake_transform=transform,
+                proxy_options=proxy_options(endpoint.proxy),
+                disable_metrics=not request.sdk_metrics,
+            )
+        except RuntimeError as error:
+            raise EndpointError(f"awscrt does not take an option of the connection: {error}") from error
         self._connecting: Future[dict[str, bool]] = Future()
 
     def start(self) -> None:
         """Make the attempt."""
-        self._connecting = self._connection.connect()
-        self._connecting.add_done_callback(self._on_connect)
+        client = self._client
+        if client is not None:
+            client.on_message(self._on_message)
+            self._connecting = client.connect()
+            self._connecting.add_done_callback(self._on_connect)
 
     def stop(self) -> None:
         """Disconnect once the attempt has ended, which nothing can hasten."""
-        self._connecting.add_done_callback(self._disconnect)
+        self._connecting.add_done_callback(self._leave)
+
+    def _begin_publish(self, message: Message) -> Operation | None:
+        client = self._client
+        if client is None:
+            return None
+        return _begun(*client.publish(message.topic, message.payload, _QOS[message.qos], message.retain))
+
+    def _begin_subscribe(self, topic_filter: str, qos: int) -> Operation | None:
+        client = self._client
+        return None if client is None else _begun(*client.subscribe(topic_filter, _QOS[qos]))
+
+    def _begin_unsubscribe(self, topic_filter: str) -> Operation | None:
+        client = self._client
+        return None if client is None else _begun(*client.unsubscribe(topic_filter))
+
+    @staticmethod
+    def _read_puback(operation: Operation) -> tuple[int, str | None]:
+        operation.result()
+        return 0, None
+
+    @staticmethod
+    def _read_suback(operation: Operation) -> tuple[int, str | None]:
+        try:
+            return int(operation.result()["qos"]), None
+        except mqtt.SubscribeError:
+            return _REFUSED, None
+
+    _read_unsuback = _read_puback
+
+    def _watch(self, operation: Operation) -> Operation | None:
+        # awscrt calls a publish at QoS 0 done when it is queued. What the server has answered stood behind it: the end
+        # of a subscription that there is not.
+        return self._begin_unsubscribe(_NO_FILTER)
+
+    # On awscrt's threads.
 
     def _on_connect(self, connecting: Future[dict[str, bool]]) -> None:
         error = connecting.exception()
@@ -60,25 +118,34 @@ class Mqtt311Client(Client):
         else:
             self._report(Failure(error=error))
 
-    def _disconnect(self, connecting: Future[dict[str, bool]]) -> None:
+    def _on_message(self, topic: str, payload: bytes, dup: bool, qos: mqtt.QoS, retain: bool, **_: Any) -> None:
+        self._report_message(Message(topic=topic, payload=payload, qos=qos.value, retain=retain, duplicate=dup))
+
+    def _on_interrupted(self, *, error: Exception, **_: Any) -> None:
+        self._report_end(lost(error, self._ping_timeout_ms))
+        self.stop()
+
+    def _leave(self, connecting: Future[dict[str, bool]]) -> None:
+        client = self._client
+        if client is None:
+            return
         if connecting.exception() is not None:
-            self._report_stopped()
+            self._on_left(None)
         else:
             # It fails when the connection is closed already, which is as good.
-            self._connection.disconnect().add_done_callback(lambda _: self._report_stopped())
+            client.disconnect().add_done_callback(self._on_left)
 
-    def _on_interrupted(self, **_: Any) -> None:
-        self._connection.disconnect()
+    def _on_left(self, _: Future[dict[str, bool]] | None) -> None:
+        self._client = None
+        self._report_stopped()
 
 
-def _tls_context(request: ConnectRequest) -> io.ClientTlsContext:
-    options = io.TlsContextOptions()
-    # awscrt's own minimum is TLS 1.0 (A49).
-    options.min_tls_ver = io.TlsVersion.TLSv1_2
-    options.alpn_list = [_ALPN]
-    if request.endpoint.ca_pem is not None:
-        options.override_default_trust_store(request.endpoint.ca_pem)
-    try:
-        return io.ClientTlsContext(options)
-    except RuntimeError as error:
-        raise EndpointError(f"awscrt does not take the CA file: {error}") from error
+def _will(will: Will | None) -> mqtt.Will | None:
+    return None if will is None else mqtt.Will(will.topic, _QOS[will.qos], will.payload, will.retain)
+
+
+def _begun(operation: Operation, packet_id: int) -> Operation:
+    """Raise what awscrt put into an operation to which it gave no packet identifier."""
+    if not packet_id:
+        operation.result()
+    return operation

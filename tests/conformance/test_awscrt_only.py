@@ -25,7 +25,7 @@ from customauth import (
 from customauth_awscrt import AwscrtBackend
 from needs import needs
 
-pytestmark = needs("awsiotsdk")
+pytestmark = needs("awscrt")
 
 BACKEND = AwscrtBackend()
 

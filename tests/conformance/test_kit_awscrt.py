@@ -1,0 +1,27 @@
+"""The backend for awscrt passes the conformance kit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pytest
+
+from customauth import Backend
+from customauth.testing.conformance import BackendConformance
+from customauth_awscrt import AwscrtBackend
+from needs import needs
+
+pytestmark = needs("awsiotsdk")
+
+
+class TestAwscrtBackend(BackendConformance):
+    deviations: ClassVar[Mapping[str, str]] = {
+        "test_a_keep_alive_of_0_is_sent[3.1.1]": "awscrt says 1200 instead, as AWS reads 0 (E10)",
+        "test_an_empty_password_is_sent_as_one[3.1.1]": "awscrt sends none",
+        "test_a_message_that_may_have_come_before_is_marked[5]": "awscrt does not say; AWS sets none (E20)",
+    }
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        return AwscrtBackend()
