@@ -3,177 +3,182 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
-from paho.mqtt.client import Client, ConnectFlags
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from customauth import (
     ClosedBeforeConnack,
     Connack,
-    ConnackRefused,
     ConnectError,
     Connection,
     ConnectRequest,
-    MqttVersion,
+    Disconnected,
+    Message,
     Stage,
-    refusal_from_connack,
 )
+from customauth.connection import Answer
 from customauth.dialing import Deadline, dial
+from customauth.mqtt import MalformedPacket
 
+from ._keep_alive import KeepAlive
+from ._library import LinkedClient
 from ._link import Link
 
-# How long a peer may take to close after DISCONNECT before the connection is cut, in seconds.
-_CLOSE_LIMIT = 1.0
+# How long the peer may take to read what was sent and to close after DISCONNECT, before the connection is cut, in
+# seconds.
+_CLOSE_LIMIT = 2.0
 
 
 async def connect(request: ConnectRequest) -> Connection:
     """Make one attempt (:meth:`customauth.Backend.connect`)."""
     deadline = Deadline(request.timeout)
-    _, link = await dial(Link, request.endpoint, request.timeout)
-    connection = PahoConnection(request, link)
+    connection = PahoConnection(request)
+    await connection.dial()
     try:
         async with deadline.limit(Stage.CONNACK):
-            connection.connack = await connection.start()
-    finally:
-        if not connection.accepted:
-            await connection.abort()
+            await connection.log_in()
+    except BaseException:
+        await connection.abort()
+        raise
     return connection
 
 
 class PahoConnection(Connection):
     """A paho client whose socket is a :class:`Link`."""
 
-    def __init__(self, request: ConnectRequest, link: Link) -> None:
-        self.accepted = False
-        self._request = request
-        self._link = link
-        self._answer: asyncio.Future[Connack] = asyncio.get_running_loop().create_future()
-        self._housekeeping: asyncio.TimerHandle | None = None
-        self._client = _client(request, link)
-        self._client.on_connect = self._on_connect
-        link.on_bytes = self._on_bytes
-        link.on_end = self._on_end
+    def __init__(self, request: ConnectRequest) -> None:
+        super().__init__(request)
+        self._loop = asyncio.get_running_loop()
+        self._link = Link(on_readable=self._read, on_full=self._hold_publishes, on_drained=self._release_publishes)
+        self._client = LinkedClient(request, self._link, self)
+        self._opening: asyncio.Future[None] = self._loop.create_future()
+        self._over = False
+        self._keep_alive: KeepAlive | None = None
 
-    async def start(self) -> Connack:
-        """Send CONNECT and wait for the answer."""
-        request = self._request
-        host, port = request.endpoint.dial_target()
-        if request.version is MqttVersion.V5:
-            self._client.connect(host, port, keepalive=request.keep_alive, clean_start=request.clean_start)
-        else:
-            self._client.connect(host, port, keepalive=request.keep_alive)
-        self._schedule_housekeeping()
-        return await self._answer
+    async def dial(self) -> None:
+        """Open the transport."""
+        request = self.request
+        await dial(lambda: self._link, request.endpoint, request.timeout, upgrade=request.upgrade())
 
-    async def aclose(self) -> None:
-        """Send DISCONNECT and close. (:meth:`customauth.Connection.aclose`)"""
-        self._stop_housekeeping()
-        if not self._link.ended.is_set():
-            self._client.disconnect()
-            try:
-                await asyncio.wait_for(self._link.ended.wait(), _CLOSE_LIMIT)
-            except TimeoutError:
-                await self.abort()
+    async def log_in(self) -> None:
+        """Send CONNECT and wait until a CONNACK accepts it."""
+        self._client.open()
+        await self._opening
 
     async def abort(self) -> None:
         """Close at once and wait until the transport is gone."""
-        self._stop_housekeeping()
+        if not self._opening.cancel() and not self._opening.cancelled():
+            # Nobody may be left to ask why it failed, of which asyncio would complain.
+            self._opening.exception()
+        self._stop()
         self._link.abort()
         await self._link.ended.wait()
 
-    def _on_connect(
-        self, client: Client, userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
-    ) -> None:
-        if reason.is_failure:
-            return
-        self.accepted = True
-        connack = Connack(
-            session_present=flags.session_present,
-            reason_string=getattr(properties, "ReasonString", None),
-            assigned_client_id=getattr(properties, "AssignedClientIdentifier", None),
-            server_keep_alive=getattr(properties, "ServerKeepAlive", None),
-        )
-        if not self._answer.done():
-            self._answer.set_result(connack)
+    def _send_publish(self, message: Message) -> Answer | None:
+        packet_id = self._client.send(message)
+        return self._await(packet_id) if message.qos else None
 
-    def _on_bytes(self) -> None:
-        cause = None
+    def _send_subscribe(self, topic_filter: str, qos: int) -> Answer:
+        return self._await(self._client.subscribe(topic_filter, qos)[1])
+
+    def _send_unsubscribe(self, topic_filter: str) -> Answer:
+        return self._await(self._client.unsubscribe(topic_filter)[1])
+
+    async def _disconnect(self) -> None:
+        self._stop()
+        self._client.disconnect()
+        self._link.finish()
         try:
-            # paho reads one packet a call.
-            while self._link.pending():
-                before = self._link.pending()
-                self._client.loop_read()
-                if self._link.pending() == before:
-                    break
-        except Exception as error:  # KeyError and others, on reason codes that paho does not know
-            cause = error
-        if self._client.refusal is not None:
-            self._give_up(self._client.refusal, cause)
-        elif cause is not None:
-            self._give_up(ConnectError("paho could not read the server's answer"), cause)
+            async with asyncio.timeout(_CLOSE_LIMIT):
+                await self._link.ended.wait()
+        except TimeoutError:
+            await self.abort()
 
-    def _give_up(self, failure: ConnectError, cause: Exception | None) -> None:
-        failure.__cause__ = cause
-        if not self._answer.done():
-            self._answer.set_exception(failure)
+    def _pause_reading(self) -> None:
+        self._link.pause()
+
+    def _resume_reading(self) -> None:
+        self._link.resume()
+
+    def _await(self, packet_id: int | None) -> Answer:
+        assert packet_id is not None  # noqa: S101 - paho's promise while it has a socket
+        answer: Answer = self._loop.create_future()
+        self._client.awaited[packet_id] = answer
+        return answer
+
+    def _read(self) -> None:
+        if self._opening.cancelled():
+            return
+        try:
+            self._client.read()
+        except ConnectError as failure:
+            self._give_up(failure)
+        except MalformedPacket as error:
+            self._broken(error)
+
+    # What the client tells.
+
+    def accepted(self, connack: Connack) -> None:
+        """Take the CONNACK that accepts."""
+        self.connack = connack
+        seconds = connack.server_keep_alive
+        self._keep_alive = KeepAlive(
+            self._link,
+            self.request.keep_alive if seconds is None else seconds,
+            ping=self._client.ping,
+            lost=self._unanswered,
+        )
+        self._opening.set_result(None)
+
+    def received(self, message: Message) -> None:
+        """Take a message."""
+        self._received(message)
+
+    def left(self, reason_code: int, reason_string: str | None) -> None:
+        """Take a DISCONNECT."""
+        self._finish(Disconnected(reason_code, reason_string=reason_string))
+
+    def lost(self) -> None:
+        """Learn that the connection is gone; paho says so too when it has sent DISCONNECT."""
+        if self._over:
+            return
+        error = self._link.cause
+        if not self._opening.done():
+            failure = ClosedBeforeConnack()
+            failure.__cause__ = error
+            self._give_up(failure)
+            return
+        ending = Disconnected(detail="" if error is None else getattr(error, "strerror", None) or str(error))
+        ending.__cause__ = error
+        self._finish(ending)
+
+    # How it ends.
+
+    def _broken(self, error: MalformedPacket) -> None:
+        if not self._opening.done():
+            failure = ConnectError("the server's answer to CONNECT is no MQTT")
+            failure.__cause__ = error
+            self._give_up(failure)
+            return
+        ending = Disconnected(detail=f"the server broke the protocol: {error}")
+        ending.__cause__ = error
+        self._stop()
+        self._client.say_why(error.reason_code)
+        self._link.finish()
+        self._ended(ending)
+
+    def _unanswered(self, seconds: float) -> None:
+        self._finish(Disconnected(detail=f"no PINGRESP within {seconds:g} s"))
+
+    def _give_up(self, failure: ConnectError) -> None:
+        self._over = True
+        self._opening.set_exception(failure)
         self._link.abort()
 
-    def _on_end(self, error: Exception | None) -> None:
-        self._stop_housekeeping()
-        self._give_up(ClosedBeforeConnack(), error)
+    def _finish(self, ending: Disconnected) -> None:
+        self._stop()
+        self._link.abort()
+        self._ended(ending)
 
-    def _schedule_housekeeping(self) -> None:
-        # paho looks at its clock here to send PINGREQ; a tenth of the keep alive keeps it well within 1.5 times (E10).
-        interval = max(self._request.keep_alive / 10, 1.0)
-        self._housekeeping = asyncio.get_running_loop().call_later(interval, self._keep_house)
-
-    def _keep_house(self) -> None:
-        self._client.loop_misc()
-        self._schedule_housekeeping()
-
-    def _stop_housekeeping(self) -> None:
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            self._housekeeping = None
-
-
-class _LinkedClient(Client):
-    """A paho client that is given its socket, and keeps a refusal as the server sent it.
-
-    paho turns MQTT 3.1.1 return codes into MQTT 5 reason codes and does not know all of those.
-    """
-
-    link: Link
-    refusal: ConnackRefused | None = None
-
-    def _create_socket(self) -> Any:
-        return self.link
-
-    def _handle_connack(self) -> MQTTErrorCode:
-        body = bytes(self._in_packet["packet"])
-        if len(body) >= 2 and body[1] != 0:
-            v5 = self._protocol == MQTTProtocolVersion.MQTTv5
-            self.refusal = refusal_from_connack(body, MqttVersion.V5 if v5 else MqttVersion.V311)
-        return super()._handle_connack()
-
-
-def _client(request: ConnectRequest, link: Link) -> _LinkedClient:
-    v5 = request.version is MqttVersion.V5
-    client = _LinkedClient(
-        CallbackAPIVersion.VERSION2,
-        client_id=request.client_id,
-        # MQTT 5 has clean start, given to connect(), in its place.
-        clean_session=None if v5 else request.clean_start,
-        protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311,
-        reconnect_on_failure=False,
-    )
-    client.link = link
-    username = request.credentials.mqtt_username()
-    if username is not None:
-        client.username_pw_set(username)
-        # username_pw_set() is typed for text; the wire takes any bytes.
-        client._password = request.credentials.password
-    return client
+    def _stop(self) -> None:
+        self._over = True
+        if self._keep_alive is not None:
+            self._keep_alive.stop()
