@@ -1,5 +1,5 @@
 """``python -m customauth``: the command, for where its script is not on the path."""
 
-from customauth.cli.main import main
+from customauth.cli.start import run
 
-main()
+run()

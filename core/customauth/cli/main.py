@@ -37,7 +37,7 @@ _COMMANDS = {
 
 
 # What a shell says of any command whose output nobody reads any more: 128 and SIGPIPE.
-_BROKEN_PIPE = 141
+BROKEN_PIPE = 141
 
 
 class _OutputUnread(Exception):
@@ -99,7 +99,7 @@ def main() -> NoReturn:
     except (_OutputUnread, BrokenPipeError):
         # Python must not complain at exit that the rest of the output cannot be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _BROKEN_PIPE
+        code = BROKEN_PIPE
     sys.exit(code)
 
 
