@@ -17,7 +17,7 @@ check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	for package in customauth customauth_awscrt customauth_gmqtt customauth_paho; do \
+	for package in customauth customauth_awscrt customauth_gmqtt customauth_mqttium customauth_paho; do \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes $$package --ignoreexternal || exit 1; \
 	done
 
@@ -33,7 +33,7 @@ clean:
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 
 .venv/.demo: .venv/bin/python pyproject.toml
-	@echo "Installing customauth and three MQTT libraries into .venv ..."
+	@echo "Installing customauth and four MQTT libraries into .venv ..."
 	$(BIN)/pip install --quiet --editable ".[all]"
 	touch $@
 

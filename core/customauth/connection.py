@@ -48,6 +48,8 @@ Answer: TypeAlias = "asyncio.Future[Acknowledgement]"
 Payload: TypeAlias = bytes | bytearray | memoryview | str
 """A payload; text is sent as UTF-8."""
 
+# What nearly every answer says.
+_TAKEN = Acknowledgement()
 # MQTT 3.1.1 cannot say it; AWS takes no more in either version (E29).
 _WINDOW_311 = 100
 # So many publishes that need no answer go out before the event loop gets a turn.
@@ -268,7 +270,11 @@ class Connection(abc.ABC):
     @staticmethod
     def _answer(answer: Answer, reason_code: int = 0, reason_string: str | None = None) -> None:
         """Resolve an answer with what the server said, a refusal too, unless nobody waits for it any more."""
-        if not answer.done():
+        if answer.done():
+            return
+        if reason_code == 0 and reason_string is None:
+            answer.set_result(_TAKEN)
+        else:
             answer.set_result(Acknowledgement(reason_code=reason_code, reason_string=reason_string))
 
     # What a subscription calls.

@@ -14,17 +14,20 @@ from customauth.cli.exits import ExitCode
 from customauth.cli.main import cli
 
 COMMANDS = cli.list_commands(click.Context(cli))
-HEAVY = {"asyncio", "ssl", "_ssl", "h11", "websockets", "cryptography", "paho", "gmqtt", "awscrt", "awsiot"}
-BACKENDS = {"customauth_paho", "customauth_gmqtt", "customauth_awscrt"}
+HEAVY = {"asyncio", "ssl", "_ssl", "h11", "websockets", "cryptography", "paho", "gmqtt", "mqttium", "awscrt", "awsiot"}
+BACKENDS = {"customauth_paho", "customauth_gmqtt", "customauth_mqttium", "customauth_awscrt"}
 
 _LOADED = """
-import runpy, sys
+import os, sys
+
+def tell(code):
+    print("loaded:", int(code), *sys.modules, flush=True)
+    leave(code)
+
+leave, os._exit = os._exit, tell
+from customauth.cli.start import run
 sys.argv = ["customauth", *sys.argv[1:]]
-try:
-    runpy.run_module("customauth", run_name="__main__")
-except SystemExit as ended:
-    code = ended.code
-print("loaded:", int(code), *sys.modules)
+run()
 """
 
 
@@ -43,7 +46,7 @@ def test_help_loads_no_mqtt_library_no_asyncio_and_no_ssl(words: list[str]) -> N
 def test_listing_the_backends_loads_no_mqtt_library(backend_name: str) -> None:
     loaded = _loaded_by("backends")
     assert f"customauth_{backend_name}" in loaded
-    assert loaded & {"paho", "gmqtt", "awscrt", "awsiot"} == set()
+    assert loaded & {"paho", "gmqtt", "mqttium", "awscrt", "awsiot"} == set()
 
 
 def test_help_lists_every_command_and_exit_code() -> None:

@@ -19,6 +19,7 @@ from customauth import (
     Backend,
     BackendInfo,
     BackendNotInstalled,
+    Connack,
     Connection,
     ConnectionRefused,
     ConnectRequest,
@@ -196,7 +197,7 @@ def test_listing_the_bundled_backends_imports_no_mqtt_library(method: str) -> No
     program = (
         "import sys; from customauth import PluginManager; "
         f"PluginManager().{method}(); "
-        "print([name for name in ('awscrt', 'awsiot', 'gmqtt', 'paho') if name in sys.modules])"
+        "print([name for name in ('awscrt', 'awsiot', 'gmqtt', 'mqttium', 'paho') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
