@@ -1,10 +1,13 @@
-"""The gmqtt backend: gmqtt's client on customauth's own dialer, its reconnecting switched off."""
+"""The gmqtt backend: gmqtt's own client on customauth's dialer.
+
+gmqtt sends, parses, acknowledges and tells. Beside it stands what it drops, delays or gets wrong: each place says what.
+"""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from customauth import Backend, Connection, ConnectRequest, Feature, hookimpl
+from customauth import Backend, ComparisonClient, Connection, ConnectRequest, Feature, hookimpl
 
 
 class GmqttBackend(Backend):
@@ -14,15 +17,19 @@ class GmqttBackend(Backend):
     library = "gmqtt"
     extra = "customauth[gmqtt]"
     minimum: ClassVar[tuple[int, ...]] = (0, 8)
-    features: ClassVar[frozenset[Feature]] = frozenset(
-        {Feature.MQTT5, Feature.MQTT311, Feature.ADDRESS, Feature.CONNACK_CODE_311}
-    )
+    features: ClassVar[frozenset[Feature]] = frozenset(Feature) - {Feature.SDK_METRICS}
 
     async def connect(self, request: ConnectRequest) -> Connection:
         """Make one attempt. (:meth:`customauth.Backend.connect`)"""
-        from ._client import connect
+        from ._connection import connect
 
         return await connect(request)
+
+    def comparison_client(self, request: ConnectRequest) -> ComparisonClient | None:
+        """Return gmqtt by itself. (:meth:`customauth.Backend.comparison_client`)"""
+        from .raw import RawClient
+
+        return RawClient(request)
 
 
 @hookimpl
