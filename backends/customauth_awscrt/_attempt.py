@@ -48,8 +48,8 @@ async def attempt(connection: AwscrtConnection) -> Connection:
     try:
         connection.connack = await _connack(connection)
     except BaseException:
-        # Not waited for: awscrt may be in its delay. It ends by itself and makes no further attempt.
-        connection.stop()
+        # Not waited for: awscrt may be in its delay. It makes no further attempt.
+        connection.give_up()
         raise
     return connection
 

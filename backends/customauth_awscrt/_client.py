@@ -15,16 +15,20 @@ from customauth import Acknowledgement, Connack, Connection, ConnectRequest, Dis
 
 from ._crossing import Crossing
 from ._failures import Failure, invalid, is_gone
+from ._sockets import Mark
 
 _log = logging.getLogger(__name__)
 
-# Long enough for a DISCONNECT and the TLS shutdown; a client that is slower ends by itself, unwaited.
+# Long enough for a DISCONNECT and the TLS shutdown; a client that is slower is cut off.
 _STOP_TIMEOUT = 2.0
 
 # awscrt queues without bound what the socket does not take. At so many bytes publishes at QoS 0 are held.
 _MAX_UNSENT = 1 << 20
 # What a queued publish costs beside its payload, roughly.
 _COST = 256
+
+# What nearly every answer says.
+_ACCEPTED = Acknowledgement()
 
 Answer: TypeAlias = "asyncio.Future[Acknowledgement]"
 Operation: TypeAlias = "Future[Any]"
@@ -40,6 +44,8 @@ class AwscrtConnection(Connection):
     :cvar batch_size: publishes at QoS 0 are sent in their order, so that it is enough to watch the last of so many
         bytes.
     :cvar least_watched: so many bytes of them are waited for at the end, and fewer are not.
+    :ivar mark: what its socket is known by.
+    :ivar is_given_up: nobody waits for the outcome any more.
     :ivar outcome: how the attempt ended.
     """
 
@@ -55,6 +61,8 @@ class AwscrtConnection(Connection):
         self._batch = 0
         self._last: Operation | None = None
         self._holds = False
+        self.mark = Mark.new()
+        self.is_given_up = False
         self.outcome: asyncio.Future[Connack | Failure] = self._loop.create_future()
 
     @abc.abstractmethod
@@ -63,14 +71,22 @@ class AwscrtConnection(Connection):
 
     @abc.abstractmethod
     def stop(self) -> None:
-        """Disconnect, or give up as soon as awscrt lets go. From any thread, any number of times; never waits."""
+        """Disconnect, or end as soon as awscrt lets go. From any thread, any number of times; never waits."""
+
+    def give_up(self) -> None:
+        """Stop, and close what awscrt does not let go of; never waits."""
+        self.is_given_up = True
+        self.stop()
+        self.mark.shut_down()
 
     async def stop_and_wait(self) -> None:
         """Stop, and wait for the end for a bounded time."""
         self.stop()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_STOP_TIMEOUT):
                 await self._stopped.wait()
+        except TimeoutError:
+            self.give_up()
 
     @abc.abstractmethod
     def _begin_publish(self, message: Message) -> Operation | None: ...
@@ -163,7 +179,11 @@ class AwscrtConnection(Connection):
 
     def _take(self, answer: Answer, read: Callable[[Operation], tuple[int, str | None]], operation: Operation) -> None:
         try:
-            self._answer(answer, *read(operation))
+            code, reason = read(operation)
+            if code or reason is not None:
+                self._answer(answer, code, reason)
+            elif not answer.done():
+                answer.set_result(_ACCEPTED)
         except Exception as error:
             # The end of the connection is reported by itself, says how, and fails what is asked then.
             if not is_gone(error) and not answer.done():

@@ -169,6 +169,13 @@ def lost(error: BaseException, ping_timeout_ms: int) -> Disconnected:
     return ending
 
 
+def malformed(error: RequestError) -> Disconnected:
+    """Return the end of a connection on which a message came with properties that MQTT forbids."""
+    ending = Disconnected(detail=f"PUBLISH: {error}")
+    ending.__cause__ = error
+    return ending
+
+
 def is_gone(error: BaseException) -> bool:
     """Say whether a request failed because its connection ended, which awscrt reports by itself too."""
     name = _name(error)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from awscrt import io, mqtt
 
-from customauth import Connack, ConnectRequest, EndpointError, Message, Will
+from customauth import Connack, ConnectRequest, EndpointError, Message
 
 from ._client import AwscrtConnection, Operation
 from ._failures import Failure, lost
 from ._options import NEVER_SECONDS, handshake_transform, ping_timeout_ms, proxy_options, socket_options, tls_context
+
+if TYPE_CHECKING:
+    from customauth import Will
 
 # What AWS reads a keep alive of 0 as (E10); awscrt cannot send 0.
 _LONGEST_KEEP_ALIVE = 1200
@@ -26,7 +29,7 @@ _QOS = (mqtt.QoS.AT_MOST_ONCE, mqtt.QoS.AT_LEAST_ONCE)
 
 
 class Mqtt311Connection(AwscrtConnection):
-    """A client of ``awscrt.mqtt``. It makes one attempt by itself, which nothing can cancel."""
+    """A client of ``awscrt.mqtt``. It makes one attempt by itself, which only the end of its socket ends."""
 
     # Watching them takes a round trip.
     batch_size = 1 << 18
@@ -37,7 +40,7 @@ class Mqtt311Connection(AwscrtConnection):
         endpoint = request.endpoint
         keep_alive = request.keep_alive or _LONGEST_KEEP_ALIVE
         self._ping_timeout_ms = ping_timeout_ms(request, keep_alive)
-        transform = handshake_transform(request)
+        transform = handshake_transform(request, lambda: self.is_given_up)
         try:
             # None once stopped: awscrt holds our callbacks, and its garbage is not collected across that border.
             self._client: mqtt.Connection | None = mqtt.Connection(
@@ -54,7 +57,7 @@ class Mqtt311Connection(AwscrtConnection):
                 will=_will(request.will),
                 username=request.username,
                 password=request.password,
-                socket_options=socket_options(request),
+                socket_options=socket_options(request, self.mark),
                 use_websockets=transform is not None,
                 websocket_handshake_transform=transform,
                 proxy_options=proxy_options(endpoint.proxy),
@@ -73,7 +76,7 @@ class Mqtt311Connection(AwscrtConnection):
             self._connecting.add_done_callback(self._on_connect)
 
     def stop(self) -> None:
-        """Disconnect once the attempt has ended, which nothing can hasten."""
+        """Disconnect once the attempt has ended, which awscrt cannot hasten."""
         self._connecting.add_done_callback(self._leave)
 
     def _begin_publish(self, message: Message) -> Operation | None:

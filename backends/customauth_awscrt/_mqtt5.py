@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from awscrt import io, mqtt5
 
-from customauth import ConnectRequest, Disconnected, EndpointError, Message
+from customauth import ConnectRequest, Disconnected, EndpointError, Message, RequestError
+from customauth.message import NO_PROPERTIES
 
 from . import _mqtt5_packets as packets
 from ._client import AwscrtConnection, Operation
-from ._failures import Failure, lost
+from ._failures import Failure, lost, malformed
 from ._options import (
     NEVER_SECONDS,
     handshake_transform,
@@ -29,8 +30,12 @@ class Mqtt5Connection(AwscrtConnection):
     def __init__(self, request: ConnectRequest) -> None:
         super().__init__(request)
         self._accepted = False
+        # awscrt copies what it is given, and making a packet takes longer than sending it again.
+        self._plain = mqtt5.PublishPacket()
         self._ping_timeout_ms = ping_timeout_ms(request, request.keep_alive)
         options = _client_options(request, self._ping_timeout_ms)
+        options.socket_options = socket_options(request, self.mark)
+        options.websocket_handshake_transform = handshake_transform(request, lambda: self.is_given_up)
         options.on_publish_callback_fn = self._on_publish
         options.on_lifecycle_event_connection_success_fn = self._on_success
         options.on_lifecycle_event_connection_failure_fn = self._on_failure
@@ -56,7 +61,9 @@ class Mqtt5Connection(AwscrtConnection):
 
     def _begin_publish(self, message: Message) -> Operation | None:
         client = self._client
-        return None if client is None else client.publish(packets.publish(message))
+        plain = message.properties is NO_PROPERTIES
+        packet = packets.filled(self._plain, message) if plain else packets.publish(message)
+        return None if client is None else client.publish(packet)
 
     def _begin_subscribe(self, topic_filter: str, qos: int) -> Operation | None:
         client = self._client
@@ -87,7 +94,15 @@ class Mqtt5Connection(AwscrtConnection):
             self._report(Failure(error=data.exception, reason_code=code, reason_string=packet.reason_string))
 
     def _on_publish(self, data: mqtt5.PublishReceivedData) -> None:
-        self._report_message(packets.message(data.publish_packet))
+        try:
+            message = packets.message(data.publish_packet)
+        except RequestError as error:
+            # awscrt lets properties pass that no message may have.
+            self._report_end(malformed(error))
+            if self._client is not None:
+                self._client.stop(mqtt5.DisconnectPacket(mqtt5.DisconnectReasonCode.PROTOCOL_ERROR))
+            return
+        self._report_message(message)
 
     def _on_disconnection(self, data: mqtt5.LifecycleDisconnectData) -> None:
         said = data.disconnect_packet
@@ -110,10 +125,8 @@ def _client_options(request: ConnectRequest, ping_timeout: int) -> mqtt5.ClientO
         host_name=endpoint.host,
         port=endpoint.port,
         bootstrap=io.ClientBootstrap.get_or_create_static_default(),
-        socket_options=socket_options(request),
         tls_ctx=tls_context(endpoint),
         http_proxy_options=proxy_options(endpoint.proxy),
-        websocket_handshake_transform=handshake_transform(request),
         connect_options=packets.connect(request),
         session_behavior=(
             mqtt5.ClientSessionBehaviorType.CLEAN

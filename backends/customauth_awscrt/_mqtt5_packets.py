@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from awscrt import mqtt5
 
-from customauth import Connack, ConnectRequest, Message, MessageProperties, Will
+from customauth import Connack, ConnectRequest, Message, MessageProperties
 from customauth.message import NO_PROPERTIES
+
+if TYPE_CHECKING:
+    from customauth import Will
 
 _UNSPECIFIED = 0x80
 
@@ -33,7 +36,7 @@ def connect(request: ConnectRequest) -> mqtt5.ConnectPacket:
 
 def publish(message: Message | Will) -> mqtt5.PublishPacket:
     """Return the PUBLISH of a message."""
-    packet = mqtt5.PublishPacket(message.payload, _QOS[message.qos], message.retain, message.topic)
+    packet = filled(mqtt5.PublishPacket(), message)
     properties = message.properties
     if properties is not NO_PROPERTIES:
         if properties.utf8:
@@ -43,6 +46,17 @@ def publish(message: Message | Will) -> mqtt5.PublishPacket:
         packet.correlation_data_bytes = properties.correlation_data
         packet.content_type = properties.content_type
         packet.user_properties = _user_properties(properties.user_properties)
+    return packet
+
+
+def filled(packet: mqtt5.PublishPacket, message: Message | Will) -> mqtt5.PublishPacket:
+    """Return the packet with all of a message but its properties."""
+    packet.payload, packet.qos, packet.retain, packet.topic = (
+        message.payload,
+        _QOS[message.qos],
+        message.retain,
+        message.topic,
+    )
     return packet
 
 
@@ -111,13 +125,14 @@ def _properties(packet: mqtt5.PublishPacket) -> MessageProperties:
         utf8
         or packet.user_properties
         or packet.content_type is not None
-        or packet.response_topic is not None
+        or packet.response_topic
         or packet.correlation_data_bytes is not None
         or packet.message_expiry_interval_sec is not None
     ):
         return NO_PROPERTIES
     return MessageProperties(
-        response_topic=packet.response_topic,
+        # An empty one names no topic.
+        response_topic=packet.response_topic or None,
         correlation_data=packet.correlation_data_bytes,
         content_type=packet.content_type,
         message_expiry=packet.message_expiry_interval_sec,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from awscrt import http, io
 
-from customauth import ClientCertificate, ConnectRequest, Endpoint, EndpointError, Proxy, Transport
+from customauth import ConnectRequest, Endpoint, EndpointError, Transport
+
+from ._sockets import Mark
+
+if TYPE_CHECKING:
+    from customauth import ClientCertificate, Proxy
 
 _ALPN: Final = "mqtt"
 
@@ -35,10 +40,12 @@ def ping_timeout_ms(request: ConnectRequest, keep_alive: int) -> int:
     return min(wanted, keep_alive * 1000 - 1) if keep_alive else wanted
 
 
-def socket_options(request: ConnectRequest) -> io.SocketOptions:
+def socket_options(request: ConnectRequest, mark: Mark) -> io.SocketOptions:
     """Return the options of the TCP connection. There is none for TCP_NODELAY."""
     options = io.SocketOptions()
     options.connect_timeout_ms = milliseconds(request.timeout)
+    options.keep_alive = True
+    options.keep_alive_timeout_secs, options.keep_alive_interval_secs = mark.longer, mark.shorter
     return options
 
 
@@ -84,9 +91,10 @@ def proxy_options(proxy: Proxy | None) -> http.HttpProxyOptions | None:
     return options
 
 
-def handshake_transform(request: ConnectRequest) -> Transform | None:
+def handshake_transform(request: ConnectRequest, is_given_up: Callable[[], bool]) -> Transform | None:
     """Return what makes awscrt's request for a WebSocket ours, None where there is to be no WebSocket.
 
+    :param is_given_up: whether it is no longer to be sent.
     :raises CredentialError: when a header cannot carry the credentials.
     """
     upgrade = request.upgrade()
@@ -95,6 +103,9 @@ def handshake_transform(request: ConnectRequest) -> Transform | None:
 
     # awscrt passes it by this name.
     def transform(transform_args: Any) -> None:
+        if is_given_up():
+            transform_args.set_done(ConnectionAbortedError("the attempt was given up"))
+            return
         asked = transform_args.http_request
         asked.path = upgrade.target
         for name, value in upgrade.headers.items():

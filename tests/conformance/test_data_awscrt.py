@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
@@ -47,10 +47,13 @@ from customauth.testing.faults import (
     Drop,
     Fault,
     Inject,
+    Silent,
     Throttle,
     UpgradeRefused,
+    UpgradeSilent,
     WrongName,
 )
+from customauth.testing.mqtt_server import Content, mqtt_server, usual
 from customauth.testing.proxies import http_proxy
 from needs import needs
 
@@ -345,6 +348,70 @@ def test_a_wrong_name_behind_a_proxy_is_told(tmp_path: Path, version: MqttVersio
             return caught.value.reason
 
     assert asyncio.run(scenario()) is TlsReason.WRONG_NAME
+
+
+@pytest.mark.parametrize("properties", [b"\x08\x00\x03b/+", b"\x26\x00\x02a\0\x00\x01b"], ids=["response-topic", "NUL"])
+def test_a_message_with_properties_that_mqtt_forbids_ends_the_connection(properties: bytes) -> None:
+    body = b"\x00\x01a" + bytes([len(properties)]) + properties
+
+    def answers(packet: mqtt.Packet, version: MqttVersion) -> Iterable[Content]:
+        return (bytes([0x30, len(body)]) + body,) if isinstance(packet, mqtt.Publish) else usual(packet, version)
+
+    async def scenario() -> Disconnected:
+        async with mqtt_server(answers) as server, await connected(server.endpoint, MqttVersion.V5) as connection:
+            await connection.publish("sets/it/off")
+            async with asyncio.timeout(20):
+                return await connection.wait_closed()
+
+    ending = asyncio.run(scenario())
+    assert (ending.reason_code, ending.by_server) != (0, False)
+    assert ending.__cause__ is not None
+
+
+def test_an_empty_response_topic_is_none() -> None:
+    body = b"\x00\x01a\x06\x08\x00\x00\x03\x00\x00"
+
+    def answers(packet: mqtt.Packet, version: MqttVersion) -> Iterable[Content]:
+        if isinstance(packet, mqtt.Publish):
+            return (bytes([0x30, len(body)]) + body,)
+        return usual(packet, version)
+
+    async def scenario() -> MessageProperties:
+        async with (
+            mqtt_server(answers) as server,
+            await connected(server.endpoint, MqttVersion.V5) as connection,
+            connection.subscribe("a") as messages,
+        ):
+            await connection.publish("sets/it/off")
+            return (await anext(messages)).properties
+
+    assert asyncio.run(scenario()) == MessageProperties(content_type="")
+
+
+@both_versions
+@pytest.mark.parametrize("fault", [Silent(), UpgradeSilent()], ids=["TLS", "upgrade"])
+def test_an_attempt_that_is_given_up_ends_its_own_socket_and_no_other(
+    tmp_path: Path, version: MqttVersion, fault: Fault
+) -> None:
+    async def scenario() -> list[bool]:
+        async with gateway(tmp_path, fault) as proxy:
+            endpoint = evolve(proxy.endpoint, transport=Transport.WSS)
+            attempts = []
+            for number in range(3):
+                attempts.append(asyncio.create_task(connected(endpoint, version)))
+                await proxy.connection(number)
+            attempts[1].cancel()
+            await asyncio.wait({attempts[1]})
+            # Less than awscrt gives TLS, and it gives an upgrade for ever.
+            async with asyncio.timeout(8):
+                await proxy.connections[1].ended.wait()
+            ended = [each.ended.is_set() for each in proxy.connections[:3]]
+            for attempt in attempts:
+                attempt.cancel()
+            await asyncio.gather(*attempts, return_exceptions=True)
+            return ended
+
+    assert asyncio.run(scenario()) == [False, True, False]
 
 
 @both_versions

@@ -2,7 +2,7 @@
 
 ::
 
-    needs("awsiotsdk") -> a mark that skips, with the pip command, only where that distribution is not installed
+    needs("paho-mqtt") -> a mark that skips, with the pip command, only where that distribution is not installed
     needs_backend      -> a mark that skips where no MQTT library at all is installed
 """
 
