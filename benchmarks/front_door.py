@@ -38,7 +38,7 @@ def main() -> int:
     document: dict[str, Any] = {
         "taken": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.machine(),
-        "versions": machine.versions(),
+        "versions": machine.versions(mosquitto=servers.mosquitto_version()),
         "in_flight": options.in_flight,
         "client_processes": options.client_processes,
         "connections_per_round": options.connections,

@@ -1,4 +1,4 @@
-"""Processes of clients (``clients.py``, ``talkers.py``), driven from here."""
+"""Processes of clients (``callers.py``, ``talkers.py``), driven from here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from attrs import frozen
 
 from servers import Server
 
-_CLIENTS = Path(__file__).with_name("clients.py")
+_CALLERS = Path(__file__).with_name("callers.py")
 # Of the host's loopback; the name is the one in the server's certificate and in SNI.
 _HOST, _NAME = "127.0.0.1", "localhost"
 
@@ -121,7 +121,7 @@ class Load:
 
 
 @contextlib.contextmanager
-def load(server: Server, process_count: int, program: Path = _CLIENTS) -> Iterator[Load]:
+def load(server: Server, process_count: int, program: Path = _CALLERS) -> Iterator[Load]:
     """Start client processes, aimed at a server.
 
     :param program: what they run.

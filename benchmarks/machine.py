@@ -13,7 +13,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import customauth
-from servers import mosquitto_version
 
 
 def machine() -> dict[str, Any]:
@@ -27,13 +26,16 @@ def machine() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str | None]:
-    """List the versions of what is measured, and of what measures."""
+def versions(**others: str | None) -> dict[str, str | None]:
+    """List the versions of what is measured, and of what measures.
+
+    :param others: more of them; None for what is not installed.
+    """
     return {
         "customauth": customauth.__version__,
         "python": platform.python_version(),
         "openssl": ssl.OPENSSL_VERSION,
-        "mosquitto": mosquitto_version(),
+        **others,
     }
 
 

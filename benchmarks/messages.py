@@ -44,7 +44,7 @@ def main() -> int:
     document: dict[str, Any] = {
         "taken": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.machine(),
-        "versions": machine.versions(),
+        "versions": machine.versions(mosquitto=servers.mosquitto_version()),
         "subscribers": options.subscribers,
         "problems": [],
     }

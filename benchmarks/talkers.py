@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from clients import Client, Lost, Steps, Target
+from callers import Client, Lost, Steps, Target
 
 _LIMIT = 30.0
 _READ_SIZE = 65_536
