@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from customauth import Backend, ComparisonClient, Connection, ConnectRequest, Feature, hookimpl
+from customauth import Backend, Connection, ConnectRequest, Feature, hookimpl
+
+if TYPE_CHECKING:
+    from customauth import ComparisonClient
 
 
 class MqttiumBackend(Backend):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import mqttium
 import mqttium.api
@@ -18,13 +18,15 @@ from customauth import (
     ConnectRequest,
     MqttVersion,
     Stage,
-    Will,
 )
 from customauth.dialing import Deadline, dial
 
 from ._channel import Channel
 from ._connection import MqttiumConnection
 from ._properties import for_connect, for_will, of_connack, reason
+
+if TYPE_CHECKING:
+    from customauth import Will
 
 # mqttium asks where to connect to, which is done already. No name ends so: should it ever try, it gets nowhere.
 _NOWHERE = "customauth.invalid"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mqttium.api import ConnAckPacket, Properties
 
-from customauth import Connack, ConnectRequest, MessageProperties, Will
+from customauth import Connack, ConnectRequest, MessageProperties
 from customauth.message import NO_PROPERTIES
+
+if TYPE_CHECKING:
+    from customauth import Will
 
 _MESSAGE = {
     "response_topic": "response_topic",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from customauth import Backend, Connection, ConnectRequest, Feature, hookimpl
+
+if TYPE_CHECKING:
+    from customauth import ComparisonClient
 
 
 class PahoBackend(Backend):
@@ -14,15 +17,19 @@ class PahoBackend(Backend):
     library = "paho-mqtt"
     extra = "customauth[paho]"
     minimum: ClassVar[tuple[int, ...]] = (2, 1)
-    features: ClassVar[frozenset[Feature]] = frozenset(
-        {Feature.MQTT5, Feature.MQTT311, Feature.ADDRESS, Feature.CONNACK_CODE_311}
-    )
+    features: ClassVar[frozenset[Feature]] = frozenset(Feature) - {Feature.SDK_METRICS}
 
     async def connect(self, request: ConnectRequest) -> Connection:
         """Make one attempt. (:meth:`customauth.Backend.connect`)"""
         from ._client import connect
 
         return await connect(request)
+
+    def comparison_client(self, request: ConnectRequest) -> ComparisonClient | None:
+        """Return paho by itself. (:meth:`customauth.Backend.comparison_client`)"""
+        from .raw import RawClient
+
+        return RawClient(request)
 
 
 @hookimpl

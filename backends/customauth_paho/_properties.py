@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from customauth import ConnectRequest, MessageProperties, Will
+from customauth import ConnectRequest, MessageProperties
 from customauth.message import NO_PROPERTIES
+
+if TYPE_CHECKING:
+    from customauth import Will
 
 
 def of_message(given: MessageProperties) -> Properties | None:

@@ -14,7 +14,10 @@ from customauth._version import __version__
 if TYPE_CHECKING:
     from customauth import sync as sync
     from customauth.backend import Backend as Backend
+    from customauth.backend_info import BackendInfo as BackendInfo
     from customauth.backoff import Backoff as Backoff
+    from customauth.client_certificate import ClientCertificate as ClientCertificate
+    from customauth.comparison_client import ComparisonClient as ComparisonClient
     from customauth.connack import Connack as Connack
     from customauth.connecting import ConnectOptions as ConnectOptions
     from customauth.connecting import CredentialsSource as CredentialsSource
@@ -22,11 +25,8 @@ if TYPE_CHECKING:
     from customauth.connection import Connection as Connection
     from customauth.credentials import CustomAuth as CustomAuth
     from customauth.credentials import SignedToken as SignedToken
-    from customauth.endpoint import ClientCertificate as ClientCertificate
     from customauth.endpoint import Endpoint as Endpoint
-    from customauth.endpoint import Proxy as Proxy
     from customauth.endpoint import Transport as Transport
-    from customauth.endpoint import Upgrade as Upgrade
     from customauth.errors import BackendError as BackendError
     from customauth.errors import BackendFault as BackendFault
     from customauth.errors import BackendNotInstalled as BackendNotInstalled
@@ -63,10 +63,9 @@ if TYPE_CHECKING:
     from customauth.message import Acknowledgement as Acknowledgement
     from customauth.message import Message as Message
     from customauth.message import MessageProperties as MessageProperties
-    from customauth.message import Will as Will
     from customauth.mqtt.protocol import MqttVersion as MqttVersion
-    from customauth.plugins import BackendInfo as BackendInfo
     from customauth.plugins import PluginManager as PluginManager
+    from customauth.proxy import Proxy as Proxy
     from customauth.request import ConnectRequest as ConnectRequest
     from customauth.request import CredentialsIn as CredentialsIn
     from customauth.session_state import SessionState as SessionState
@@ -75,10 +74,15 @@ if TYPE_CHECKING:
     from customauth.sessions import Session as Session
     from customauth.sessions import session as session
     from customauth.subscription import Subscription as Subscription
+    from customauth.upgrade import Upgrade as Upgrade
+    from customauth.will import Will as Will
 
 _HOMES = {
     "backend": ("Backend",),
+    "backend_info": ("BackendInfo",),
     "backoff": ("Backoff",),
+    "comparison_client": ("ComparisonClient",),
+    "client_certificate": ("ClientCertificate",),
     "connack": ("Connack",),
     "connecting": (
         "ConnectOptions",
@@ -91,11 +95,8 @@ _HOMES = {
         "SignedToken",
     ),
     "endpoint": (
-        "ClientCertificate",
         "Endpoint",
-        "Proxy",
         "Transport",
-        "Upgrade",
     ),
     "errors": (
         "BackendError",
@@ -136,13 +137,10 @@ _HOMES = {
         "Acknowledgement",
         "Message",
         "MessageProperties",
-        "Will",
     ),
     "mqtt.protocol": ("MqttVersion",),
-    "plugins": (
-        "BackendInfo",
-        "PluginManager",
-    ),
+    "plugins": ("PluginManager",),
+    "proxy": ("Proxy",),
     "request": (
         "ConnectRequest",
         "CredentialsIn",
@@ -157,6 +155,8 @@ _HOMES = {
         "session",
     ),
     "subscription": ("Subscription",),
+    "upgrade": ("Upgrade",),
+    "will": ("Will",),
 }
 
 __all__ = [
@@ -169,6 +169,7 @@ __all__ = [
     "Backoff",
     "ClientCertificate",
     "ClosedBeforeConnack",
+    "ComparisonClient",
     "Connack",
     "ConnackRefused",
     "ConnectError",

@@ -7,7 +7,7 @@ import inspect
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeAlias, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from customauth.backend import Backend
 from customauth.connection import Connection
@@ -22,10 +22,12 @@ from customauth.errors import (
     CustomAuthError,
     Stage,
 )
-from customauth.message import Will
 from customauth.mqtt.protocol import MqttVersion
 from customauth.plugins import PluginManager, default_manager
 from customauth.request import ConnectRequest, CredentialsIn
+
+if TYPE_CHECKING:
+    from customauth.will import Will
 
 _log = logging.getLogger(__name__)
 

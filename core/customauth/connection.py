@@ -25,6 +25,7 @@ from customauth.errors import (
     SubscribeRefused,
     UnsubscribeRefused,
 )
+from customauth.inbox import Inbox
 from customauth.message import (
     NO_PROPERTIES,
     UNACKNOWLEDGED,
@@ -36,11 +37,11 @@ from customauth.message import (
     check_topic,
 )
 from customauth.mqtt.protocol import MqttVersion
-from customauth.subscription import Inbox, Subscription
 from customauth.window import Window
 
 if TYPE_CHECKING:
     from customauth.request import ConnectRequest
+    from customauth.subscription import Subscription
 
 Answer: TypeAlias = "asyncio.Future[Acknowledgement]"
 """What a backend returns for a request: resolved with what the server answered, refusals included."""
@@ -175,6 +176,8 @@ class Connection(abc.ABC):
         :param timeout: seconds for the SUBACK, and for the UNSUBACK at the end.
         :raises RequestError: it is no topic filter; nothing was sent.
         """
+        from customauth.subscription import Subscription
+
         return Subscription(self, topic_filter, qos, buffer=buffer, timeout=timeout)
 
     async def unsubscribe(self, topic_filter: str, *, timeout: float = 30.0) -> Acknowledgement:

@@ -24,7 +24,6 @@ brackets, as (A1), is a fact of the specification that this package follows.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Mapping
 
@@ -252,6 +251,8 @@ def _token_key_name(pairs: grammar.Parameters) -> str | None:
 
 
 def _jwt_algorithm(header: str) -> object:
+    import json
+
     try:
         fields = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
     except (ValueError, RecursionError):

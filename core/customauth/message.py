@@ -1,4 +1,4 @@
-"""What travels over an accepted connection: messages and their properties, the will, what the server answers."""
+"""What travels over an accepted connection: messages and their properties, and what the server answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from attrs import field, frozen
 from customauth.errors import RequestError
 
 if TYPE_CHECKING:
-    from customauth import mqtt
     from customauth.mqtt import Properties
 
 MAX_TOPIC_BYTES = 65_535
@@ -25,11 +24,13 @@ _WIRE_NAMES = {
     "message_expiry": "MESSAGE_EXPIRY_INTERVAL",
 }
 
-_NEVER_IN_A_TOPIC = re.compile("[\0+#\ud800-\udfff]")
-_NEVER_IN_A_FILTER = re.compile("[\0\ud800-\udfff]")
+# Compiled when the first topic is looked at: a connect alone has none.
+_NEVER_IN_A_TOPIC = "[\0+#\ud800-\udfff]"
+_NEVER_IN_A_FILTER = "[\0\ud800-\udfff]"
 
 
-def _size(data: bytes) -> str:
+def size_alone(data: bytes) -> str:
+    """Show of a payload no more than its size."""
     return f"<{len(data)} bytes>"
 
 
@@ -51,14 +52,18 @@ def _is_pair(value: object) -> bool:
     return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(part, str) for part in value)
 
 
-def _four_bytes(_: object, attribute: object, seconds: int | None) -> None:
+def four_bytes(_: object, attribute: object, seconds: int | None) -> None:
+    """Refuse a number of seconds that four bytes cannot carry.
+
+    :raises RequestError: with its name.
+    """
     if seconds is not None and not 0 <= seconds <= 0xFFFF_FFFF:
         name = getattr(attribute, "name", "it").replace("_", " ")
         raise RequestError(f"the {name} of {seconds} s is out of range; use 0 to 4294967295 s (AWS caps it, E40)")
 
 
 def _check_text(text: str, what: str) -> None:
-    if _NEVER_IN_A_FILTER.search(text) is not None or len(text.encode()) > MAX_TOPIC_BYTES:
+    if re.search(_NEVER_IN_A_FILTER, text) is not None or len(text.encode()) > MAX_TOPIC_BYTES:
         raise RequestError(f"the {what} is text without NUL, of {MAX_TOPIC_BYTES} bytes at most; shorten or mend it")
 
 
@@ -67,7 +72,11 @@ def _content_type(_: object, __: object, text: str | None) -> None:
         _check_text(text, "content type")
 
 
-def _two_byte_length(_: object, attribute: object, data: bytes | None) -> None:
+def two_byte_length(_: object, attribute: object, data: bytes | None) -> None:
+    """Refuse bytes whose length two bytes cannot carry.
+
+    :raises RequestError: with their name.
+    """
     if data is not None and len(data) > MAX_TOPIC_BYTES:
         name = getattr(attribute, "name", "it").replace("_", " ")
         raise RequestError(f"the {name} has {len(data)} bytes, and MQTT carries {MAX_TOPIC_BYTES} here; shorten it")
@@ -92,9 +101,9 @@ class MessageProperties:
     """
 
     response_topic: str | None = field(default=None, validator=_response_topic)
-    correlation_data: bytes | None = field(default=None, validator=_two_byte_length)
+    correlation_data: bytes | None = field(default=None, validator=two_byte_length)
     content_type: str | None = field(default=None, validator=_content_type)
-    message_expiry: int | None = field(default=None, validator=_four_bytes)
+    message_expiry: int | None = field(default=None, validator=four_bytes)
     user_properties: tuple[tuple[str, str], ...] = field(default=(), converter=user_property_pairs)
     utf8: bool = False
 
@@ -146,7 +155,7 @@ class Message:
     """
 
     topic: str
-    payload: bytes = field(default=b"", repr=_size)
+    payload: bytes = field(default=b"", repr=size_alone)
     qos: int = 0
     retain: bool = False
     duplicate: bool = False
@@ -170,46 +179,12 @@ UNACKNOWLEDGED = Acknowledgement(reason_code=None)
 """What a publish at QoS 0 returns."""
 
 
-@frozen(kw_only=True)
-class Will:
-    """The message that the server publishes when the connection ends in any way but by this side's DISCONNECT (E42).
-
-    :param qos: 0 or 1; AWS refuses 2 at CONNECT (E19).
-    :param delay: seconds that the server is to wait with it; MQTT 5 only, and AWS ignores it (E42).
-    :raises RequestError: when no server takes it.
-    """
-
-    topic: str
-    payload: bytes = field(default=b"", repr=_size, validator=_two_byte_length)
-    qos: int = 0
-    retain: bool = False
-    delay: int | None = field(default=None, validator=_four_bytes)
-    properties: MessageProperties = NO_PROPERTIES
-
-    def __attrs_post_init__(self) -> None:
-        check_topic(self.topic, "topic of the will")
-        check_qos(self.qos)
-
-    def needs_mqtt5(self) -> bool:
-        """Say whether MQTT 3.1.1 cannot carry it."""
-        return self.delay is not None or self.properties != NO_PROPERTIES
-
-    def to_wire(self) -> mqtt.Will:
-        """Return it as :mod:`customauth.mqtt` has it."""
-        from customauth import mqtt
-
-        said = self.properties.to_wire()
-        if self.delay is not None:
-            said[mqtt.Property.WILL_DELAY_INTERVAL] = self.delay
-        return mqtt.Will(topic=self.topic, payload=self.payload, qos=self.qos, retain=self.retain, properties=said)
-
-
 def check_topic(topic: str, what: str = "topic") -> None:
     """Refuse what no server takes as the topic of a message.
 
     :raises RequestError: with the mend.
     """
-    if not topic or _NEVER_IN_A_TOPIC.search(topic) is not None:
+    if not topic or re.search(_NEVER_IN_A_TOPIC, topic) is not None:
         raise RequestError(f"the {what} needs one character at least and neither + nor # nor NUL; mend {topic!r} (E32)")
     if len(topic) * 4 > MAX_TOPIC_BYTES and len(topic.encode()) > MAX_TOPIC_BYTES:
         raise RequestError(f"the {what} is longer than {MAX_TOPIC_BYTES} bytes; AWS takes 256 (E22)")
@@ -220,7 +195,7 @@ def check_filter(topic_filter: str) -> None:
 
     :raises RequestError: with the mend.
     """
-    if not topic_filter or _NEVER_IN_A_FILTER.search(topic_filter) is not None:
+    if not topic_filter or re.search(_NEVER_IN_A_FILTER, topic_filter) is not None:
         raise RequestError("a topic filter needs one character at least and no NUL")
     if len(topic_filter.encode()) > MAX_TOPIC_BYTES:
         raise RequestError(f"the topic filter is longer than {MAX_TOPIC_BYTES} bytes; AWS takes 256 (E22)")

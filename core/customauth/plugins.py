@@ -10,15 +10,15 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pluggy
-from attrs import frozen
 
 from customauth import hookspecs
 from customauth.backend import Backend
 from customauth.errors import BackendError, BackendNotInstalled, PluginLoadError, UnknownBackend, UnsupportedFeature
-from customauth.feature import Feature
 from customauth.request import ConnectRequest
 
 if TYPE_CHECKING:
+    from customauth.backend_info import BackendInfo
+    from customauth.compare.scenario import Scenario
     from customauth.gateway.runtimes.contract import FunctionSpec, Runtime, RuntimeFactory
 
 BACKENDS = "customauth.backends"
@@ -28,27 +28,9 @@ PLUGINS = "customauth.plugins"
 """The entry-point group of everything else that a plug-in brings."""
 
 # The default is the first that is installed: the ones that tell every failure at once come first.
-_PREFERENCE = ("paho", "gmqtt", "awscrt")
+_PREFERENCE = ("paho", "gmqtt", "mqttium", "awscrt")
 
 _log = logging.getLogger(__name__)
-
-
-@frozen(kw_only=True)
-class BackendInfo:
-    """What is known of a backend without importing its MQTT library.
-
-    :ivar distribution: the distribution that brings the plug-in, and its version.
-    :ivar library_version: None when the library is not installed.
-    :ivar problem: why the backend cannot be used, with the next step; None when it can.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    library: str = ""
-    library_version: str | None = None
-    features: frozenset[Feature] = frozenset()
-    problem: str | None = None
 
 
 class PluginManager:
@@ -60,11 +42,10 @@ class PluginManager:
     def __init__(self, *, discover: bool = True) -> None:
         self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
-        self._entry_points = _entry_points(BACKENDS) if discover else []
-        self._observers_wanted = discover
+        self._entry_points, self._observers_to_load = _entry_points() if discover else ([], [])
         self._loaded: dict[str, Backend] = {}
-        # Those whose library is known to be there: a look into its metadata takes as long as a TLS handshake.
-        self._usable: set[str] = set()
+        # By backend: a look into a library's metadata takes as long as a TLS handshake.
+        self._library_versions: dict[str, str] = {}
 
     def register(self, plugin: object) -> None:
         """Add a module or object with hook implementations: a backend, observers, or both.
@@ -94,9 +75,7 @@ class PluginManager:
         """
         if name is not None:
             backend = self._load(name)
-            if name not in self._usable:
-                _library_version(backend)
-                self._usable.add(name)
+            self.library_version(backend)
             return backend
         for candidate in self.names():
             try:
@@ -104,6 +83,16 @@ class PluginManager:
             except BackendError as error:
                 _log.debug("backend %s is passed over: %s", candidate, error)
         raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[paho]"')
+
+    def library_version(self, backend: Backend) -> str:
+        """Return the version of a backend's MQTT library.
+
+        :raises BackendNotInstalled: when it is missing or too old, with the pip command.
+        """
+        version = self._library_versions.get(backend.name)
+        if version is None:
+            version = self._library_versions[backend.name] = _library_version(backend)
+        return version
 
     def describe(self) -> list[BackendInfo]:
         """Describe every backend, the broken and the missing ones with what is wrong.
@@ -137,13 +126,12 @@ class PluginManager:
 
     def observers(self) -> pluggy.HookRelay:
         """Return the observer hooks, the installed plug-ins loaded; a broken one costs a line of warning."""
-        if self._observers_wanted:
-            self._observers_wanted = False
-            for point in _entry_points(PLUGINS):
-                try:
-                    self._add(point.load())
-                except Exception as error:  # a stranger's module may raise anything
-                    _log.warning("plug-in %s of %s is left out: %s", point.name, _origin(point), _line(error))
+        while self._observers_to_load:
+            point = self._observers_to_load.pop(0)
+            try:
+                self._add(point.load())
+            except Exception as error:  # a stranger's module may raise anything
+                _log.warning("plug-in %s of %s is left out: %s", point.name, _origin(point), _line(error))
         return self._pluggy.hook
 
     def authorizer_runtime(self, spec: FunctionSpec) -> Runtime | None:
@@ -165,6 +153,23 @@ class PluginManager:
                 raise ValueError(f"plug-in {culprit} gave a {kind}, which has no invoke and aclose; mend the plug-in")
             return runtime
         return None
+
+    def comparison_scenarios(self) -> list[tuple[str, Scenario]]:
+        """Return the scenarios that plug-ins bring, each with the plug-in's name; a broken one costs a warning."""
+        hook = "customauth_comparison_scenarios"
+        found: list[tuple[str, Scenario]] = []
+        for implementation in reversed(getattr(self.observers(), hook).get_hookimpls()):
+            name = implementation.plugin_name
+            try:
+                answers = self._alone(hook, implementation.plugin)()
+                brought = [scenario for answer in answers for scenario in answer]
+                for scenario in brought:
+                    _check_scenario(scenario)
+            except Exception as error:  # a stranger's function may raise anything
+                _log.warning("%s of plug-in %s failed: %s", hook, name, _line(error))
+            else:
+                found += [(name, scenario) for scenario in brought]
+        return found
 
     def runtime_factory(self, fallback: RuntimeFactory) -> RuntimeFactory:
         """Return what a gateway makes its runtimes with: plug-ins for the schemes of others, `fallback` for the rest.
@@ -230,6 +235,8 @@ class PluginManager:
         return f"two plug-ins claim the backend name {backend.name!r}: {culprits[0]} and {type(backend).__module__}"
 
     def _describe(self, name: str) -> BackendInfo:
+        from customauth.backend_info import BackendInfo
+
         point = next((point for point in self._entry_points if point.name == name), None)
         distribution = point.dist if point is not None else None
         where: dict[str, Any] = {
@@ -243,7 +250,7 @@ class PluginManager:
             return BackendInfo(**where, problem=str(error))
         what: dict[str, Any] = {"library": backend.library, "features": backend.features}
         try:
-            return BackendInfo(**where, **what, library_version=_library_version(backend))
+            return BackendInfo(**where, **what, library_version=self.library_version(backend))
         except BackendNotInstalled as error:
             return BackendInfo(**where, **what, problem=str(error))
 
@@ -254,9 +261,10 @@ def default_manager() -> PluginManager:
     return PluginManager()
 
 
-def _entry_points(group: str) -> list[metadata.EntryPoint]:
-    """List the entry points of a group; a distribution that is on the path twice counts once."""
-    return list(metadata.entry_points(group=group))
+def _entry_points() -> tuple[list[metadata.EntryPoint], list[metadata.EntryPoint]]:
+    """List those of both groups, in one look at what is installed; a distribution twice on the path counts once."""
+    found = metadata.entry_points()
+    return list(found.select(group=BACKENDS)), list(found.select(group=PLUGINS))
 
 
 def _origin(point: metadata.EntryPoint) -> str:
@@ -277,6 +285,21 @@ def _fault(backend: object) -> str | None:
     if not isinstance(getattr(backend, "features", None), frozenset):
         missing.append("features (a frozenset)")
     return f"its {type(backend).__name__} lacks {' and '.join(missing)}" if missing else None
+
+
+def _check_scenario(scenario: object) -> None:
+    """Refuse what cannot be used as a scenario.
+
+    :raises PluginLoadError: what it is, or lacks.
+    """
+    from customauth.compare.scenario import Scenario
+
+    if not isinstance(scenario, Scenario):
+        kind = f"the class {scenario.__name__}" if isinstance(scenario, type) else f"a {type(scenario).__name__}"
+        raise PluginLoadError(f"it gives {kind}, not an instance of customauth.compare.Scenario")
+    missing = [name for name in ("name", "title", "description", "kind") if not getattr(scenario, name, "")]
+    if missing:
+        raise PluginLoadError(f"its {type(scenario).__name__} lacks {' and '.join(missing)}")
 
 
 def _position(name: str) -> Iterable[int]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from customauth.credentials import CustomAuth
-from customauth.endpoint import Endpoint, Transport, Upgrade
+from customauth.endpoint import Endpoint, Transport
 from customauth.errors import CredentialError, EndpointError
 from customauth.feature import Feature
-from customauth.message import Will, user_property_pairs
+from customauth.message import user_property_pairs
 from customauth.mqtt.protocol import MqttVersion
 
 if TYPE_CHECKING:
     from customauth import mqtt
+    from customauth.upgrade import Upgrade
+    from customauth.will import Will
 
 MAX_CLIENT_ID_BYTES = 128  # E8
 
@@ -120,6 +122,8 @@ class ConnectRequest:
         """
         if self.endpoint.transport is not Transport.WSS:
             return None
+        from customauth.upgrade import Upgrade
+
         path = self.endpoint.path
         if self.credentials_in is CredentialsIn.QUERY:
             query = self.credentials.url_query()

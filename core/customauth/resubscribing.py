@@ -8,7 +8,7 @@ import logging
 
 from customauth.connection import Connection
 from customauth.errors import CustomAuthError, Disconnected, RequestTimeout, SubscribeRefused, UnsubscribeRefused
-from customauth.subscription import Inbox
+from customauth.inbox import Inbox
 
 _log = logging.getLogger(__name__)
 

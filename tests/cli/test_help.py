@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import click
 import pytest
 
@@ -12,39 +9,20 @@ from commands import run
 from customauth import __version__
 from customauth.cli.exits import ExitCode
 from customauth.cli.main import cli
+from loaded import loaded_by
 
 COMMANDS = cli.list_commands(click.Context(cli))
 HEAVY = {"asyncio", "ssl", "_ssl", "h11", "websockets", "cryptography", "paho", "gmqtt", "mqttium", "awscrt", "awsiot"}
 BACKENDS = {"customauth_paho", "customauth_gmqtt", "customauth_mqttium", "customauth_awscrt"}
 
-_LOADED = """
-import os, sys
-
-def tell(code):
-    print("loaded:", int(code), *sys.modules, flush=True)
-    leave(code)
-
-leave, os._exit = os._exit, tell
-from customauth.cli.start import run
-sys.argv = ["customauth", *sys.argv[1:]]
-run()
-"""
-
-
-def _loaded_by(*words: str) -> set[str]:
-    made = subprocess.run([sys.executable, "-c", _LOADED, *words], capture_output=True, text=True, check=True)
-    code, *modules = made.stdout.splitlines()[-1].removeprefix("loaded: ").split()
-    assert code == "0"
-    return set(modules)
-
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
 def test_help_loads_no_mqtt_library_no_asyncio_and_no_ssl(words: list[str]) -> None:
-    assert _loaded_by(*words) & (HEAVY | BACKENDS) == set()
+    assert loaded_by(*words) & (HEAVY | BACKENDS) == set()
 
 
 def test_listing_the_backends_loads_no_mqtt_library(backend_name: str) -> None:
-    loaded = _loaded_by("backends")
+    loaded = loaded_by("backends")
     assert f"customauth_{backend_name}" in loaded
     assert loaded & {"paho", "gmqtt", "mqttium", "awscrt", "awsiot"} == set()
 

@@ -244,12 +244,14 @@ def test_connecting_shows_no_secret(
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["--markdown"]], ids=" ".join)
 def test_comparing_shows_no_secret(
-    secretive: Recorder, by_signature: list[str], backend_name: str, form: list[str]
+    secretive: Recorder, by_signature: list[str], backend_name: str, form: list[str], tmp_path: Path
 ) -> None:
-    words = ["--authorizer", "signed", *by_signature, "--backend", backend_name, "--rounds", "1", *form]
-    result = run("compare", *words, *secretive.running.where())
+    words = ["--authorizer", "signed", *by_signature, "--backend", backend_name, "--scenario", "refusal", *form]
+    page = tmp_path / "page.html"
+    quick = ["--quick", "--rounds", "1", "--html", page]
+    result = run("compare", *words, *quick, *secretive.running.where())
     assert result.code == 0, result.stderr
-    assert _shown(result.stdout + result.stderr, by_signature[-1]) == []
+    assert _shown(result.stdout + result.stderr + page.read_text(), by_signature[-1]) == []
 
 
 @needs_backend

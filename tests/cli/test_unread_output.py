@@ -40,7 +40,7 @@ def _unread_pipe() -> Iterator[int]:
         ["keygen"],
         ["connect", "localhost:1"],
         ["connect", "--json", "localhost:1"],
-        ["compare", "--rounds", "1"],
+        ["compare", "--rounds", "1", "--scenario", "refusal"],
         ["demo"],
         ["gateway", "--port", "0"],
     ],

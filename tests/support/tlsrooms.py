@@ -31,7 +31,7 @@ from cryptography.x509.oid import NameOID
 
 import servers
 from customauth import Endpoint
-from customauth.endpoint import ClientCertificate
+from customauth.client_certificate import ClientCertificate
 
 
 @frozen

@@ -17,8 +17,9 @@ import servers
 import tlsrooms
 from customauth import ConnectTimeout, DialError, Endpoint, Stage, TlsFailed, TlsReason
 from customauth.dialing import dial
-from customauth.endpoint import Proxy, Transport
+from customauth.endpoint import Transport
 from customauth.errors import ProxyRefused
+from customauth.proxy import Proxy
 from listeners import LIMIT, Listener, loops, run
 
 Start: TypeAlias = Callable[..., AbstractAsyncContextManager[proxies.ProxyServer]]

@@ -20,8 +20,9 @@ import gateways
 import tlsrooms
 from customauth import ConnectTimeout, CustomAuth, DialError, EndpointError, Stage, mqtt
 from customauth.dialing import dial, probe_tls
-from customauth.endpoint import Endpoint, Transport, Upgrade
+from customauth.endpoint import Endpoint, Transport
 from customauth.errors import UpgradeRejected
+from customauth.upgrade import Upgrade
 from listeners import LIMIT, Listener, loops, run
 from wsclient import BINARY, CLOSE, CONT, PING, PONG, TEXT, Frame, frame
 

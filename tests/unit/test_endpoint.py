@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customauth import CredentialError, CustomAuth, Endpoint, EndpointError, Feature, MqttVersion
-from customauth.request import ConnectRequest
 from customauth.endpoint import ALPN, DEFAULT_PORT
+from customauth.request import ConnectRequest
 
 AWS = "prefix-ats.iot.eu-west-1.amazonaws.com"
 

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 import tlsrooms
 from customauth import Endpoint, EndpointError
-from customauth.endpoint import ClientCertificate, Proxy, Transport, Upgrade
+from customauth.client_certificate import ClientCertificate
+from customauth.endpoint import Transport
+from customauth.proxy import Proxy
+from customauth.upgrade import Upgrade
 
 AWS = "prefix-ats.iot.eu-west-1.amazonaws.com"
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from customauth.cli.options import json_option
 from customauth.feature import Feature
 
+if TYPE_CHECKING:
+    from customauth.backend_info import BackendInfo
+
 
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
     """List the backends: which distribution brings each, which library it uses, and what it can do."""
-    from customauth.plugins import BackendInfo, default_manager
+    from customauth.plugins import default_manager
 
     def row(info: BackendInfo) -> dict[str, Any]:
         return {

@@ -11,7 +11,6 @@ import click
 from customauth._version import __version__
 from customauth.cli.attempt import Attempt, attempt_options, take_attempt
 from customauth.cli.exits import ExitCode, exit_code
-from customauth.cli.failures import failure, say_failure
 from customauth.cli.options import connect_user_property_option, debug_option, json_option, show_debug
 from customauth.cli.say import printable
 from customauth.errors import ConnectError, CustomAuthError
@@ -39,6 +38,8 @@ def command(endpoint: str, as_json: bool, debug: bool, **options: Any) -> int:
     try:
         _run(take_attempt(options, endpoint), as_json=as_json, started=started)
     except CustomAuthError as error:
+        from customauth.cli.failures import failure, say_failure
+
         if debug:
             traceback.print_exc()
         if as_json:
@@ -72,14 +73,12 @@ def _run(attempt: Attempt, *, as_json: bool, started: float) -> None:
 
 
 def _what_it_is(attempt: Attempt) -> str:
-    from importlib import metadata
-
     request, backend = attempt.request, attempt.backend
     credentials, endpoint = request.credentials, request.endpoint
     token = credentials.token
     parts = [
         f"customauth {__version__}: MQTT {request.version.label} to {endpoint}",
-        f"backend {backend.name} ({backend.library} {metadata.version(backend.library)})",
+        f"backend {backend.name} ({backend.library} {attempt.plugins.library_version(backend)})",
         f"client id {request.client_id}",
         f"authorizer {credentials.authorizer}" if credentials.authorizer else "the endpoint's default authorizer",
         f"signed token under {token.key_name!r}" if token else "unsigned",

@@ -22,6 +22,7 @@ class ExitCode(enum.IntEnum):
     REQUEST_REFUSED = 9
     DISCONNECTED = 10
     UNANSWERED = 11
+    THRESHOLD = 12
     TIME_IS_UP = 27  # as mosquitto_sub
     INTERRUPTED = 130
 

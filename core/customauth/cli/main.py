@@ -84,7 +84,7 @@ def cli(context: click.Context) -> ExitCode | None:
 
     Exit codes: 0 done, 2 usage or unusable credentials, 3 backend missing or feature unsupported, 4 not reached,
     5 TLS, 6 upgrade rejected, 7 refused, 8 deadline, 9 publish or subscription refused, 10 connection lost,
-    11 no answer, 27 time is up (sub -W), 1 an error of ours, 130 interrupted.
+    11 no answer, 12 threshold broken (compare), 27 time is up (sub -W), 1 an error of ours, 130 interrupted.
     """
     if context.invoked_subcommand is not None:
         return None

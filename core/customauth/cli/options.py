@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from customauth.cli import secrets
 from customauth.cli.misuse import Misuse
 from customauth.cli.will import take_will, will_options
-from customauth.endpoint import ClientCertificate, Endpoint, Transport
+from customauth.endpoint import Endpoint, Transport
 from customauth.mqtt.protocol import MqttVersion
 from customauth.request import CredentialsIn
+
+if TYPE_CHECKING:
+    from customauth.client_certificate import ClientCertificate
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -207,6 +210,8 @@ def _take_certificate(options: dict[str, Any]) -> ClientCertificate | None:
         return None
     if certificate is None or key is None:
         raise Misuse("a client certificate and its private key go together", "give both --cert FILE and --key FILE")
+    from customauth.client_certificate import ClientCertificate
+
     return ClientCertificate(
         certificate_pem=secrets.read_file(certificate, "--cert"), key_pem=secrets.read_file(key, "--key")
     )

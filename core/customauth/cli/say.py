@@ -6,7 +6,7 @@ import re
 
 import click
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROLS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 
 
 def say(line: str) -> None:
@@ -16,4 +16,5 @@ def say(line: str) -> None:
 
 def printable(text: str) -> str:
     """Escape what would break a line or move the cursor: texts of servers and plug-ins come this way."""
-    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
+    # Nearly every text is, and the pattern takes its time to compile.
+    return text if text.isprintable() else re.sub(_CONTROLS, lambda found: repr(found[0])[1:-1], text)

@@ -23,8 +23,10 @@ def run() -> NoReturn:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            # A standard stream that was closed from the start is None.
+            if stream is not None:
+                stream.flush()
     except BrokenPipeError:
         code = BROKEN_PIPE
     os._exit(code)

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 # Long prose; every other column stays in one piece.
 _PROSE = frozenset({"features", "reason"})
 # What tells the rows apart.
-_KEYS = frozenset({"environment", "scenario", "MQTT", "backend"})
+_KEYS = frozenset({"environment", "scenario", "measure", "MQTT", "transport", "backend"})
 # Where prose would get fewer columns than this, it goes below the table.
 _LEAST_PROSE = 24
+# What tells the rows of a matrix apart may be folded to this.
+_WIDEST_KEY = 30
 _UNLIMITED = 1 << 16
 
 
@@ -52,19 +54,51 @@ def print_table(rows: Sequence[dict[str, str]]) -> None:
                     console.print(_text(f"{key}: {row[heading]}"))
 
 
+def print_matrix(rows: Sequence[dict[str, str]]) -> None:
+    """Print rows that are told apart by their first columns and have a column for each of several subjects.
+
+    Into a pipe or file every row is one line. A narrow terminal gets several tables, each with the first columns and as
+    many subjects as there is room for; one that is too narrow even for that, a line of text for each row.
+    """
+    from rich.console import Console
+
+    console = Console()
+    headings = [heading for heading in (rows[0] if rows else {}) if any(row[heading] for row in rows)]
+    keys = [heading for heading in headings if heading in _KEYS]
+    subjects = [heading for heading in headings if heading not in _KEYS]
+    if not console.is_terminal:
+        whole = _table(rows, headings)
+        console.width = _width(console, whole)
+        console.print(whole)
+    elif any(_width(console, _table(rows, [*keys, subject], _WIDEST_KEY)) > console.width for subject in subjects):
+        _print_rows(rows, headings)
+    else:
+        while subjects:
+            room = next(
+                count
+                for count in range(len(subjects), 0, -1)
+                if count == 1 or _width(console, _table(rows, [*keys, *subjects[:count]], _WIDEST_KEY)) <= console.width
+            )
+            console.print(_table(rows, [*keys, *subjects[:room]], _WIDEST_KEY))
+            subjects = subjects[room:]
+
+
 def _print_rows(rows: Sequence[dict[str, str]], headings: Sequence[str]) -> None:
     """Print a line for each row, every cell behind its heading."""
     for row in rows:
         click.echo(printable(", ".join(f"{heading} {row[heading]}" for heading in headings if row[heading])))
 
 
-def _table(rows: Sequence[dict[str, str]], headings: Sequence[str]) -> Table:
+def _table(rows: Sequence[dict[str, str]], headings: Sequence[str], widest_key: int | None = None) -> Table:
+    """Make a table; with ``widest_key`` the columns that tell the rows apart are folded to it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading not in _PROSE)
+        widest = widest_key if heading in _KEYS else None
+        no_wrap = heading not in _PROSE and widest is None
+        table.add_column(_text(heading), overflow="fold", no_wrap=no_wrap, max_width=widest)
     for row in rows:
         table.add_row(*(_text(row[heading]) for heading in headings))
     return table

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from customauth.cli.misuse import Misuse
-from customauth.message import Will
+
+if TYPE_CHECKING:
+    from customauth.will import Will
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,4 +43,6 @@ def take_will(options: dict[str, Any]) -> Will | None:
         if retain or not (payload is None and qos is None and delay is None):
             raise Misuse("a will needs a topic", "add --will-topic TOPIC, or leave the other options of the will out")
         return None
+    from customauth.will import Will
+
     return Will(topic=topic, payload=os.fsencode(payload or ""), qos=qos or 0, retain=retain, delay=delay)

@@ -4,7 +4,7 @@ What carries MQTT is always an :class:`asyncio.Transport`: TLS, or a WebSocket i
 """
 
 from customauth.dialing.contexts import tls_context
-from customauth.dialing.deadline import Deadline
+from customauth.dialing.deadline import Deadline, timed_stages
 from customauth.dialing.dialer import dial, probe_tls
 
-__all__ = ("Deadline", "dial", "probe_tls", "tls_context")
+__all__ = ("Deadline", "dial", "probe_tls", "timed_stages", "tls_context")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import functools
 import ssl
+from typing import TYPE_CHECKING
 
-from customauth.endpoint import ALPN, ClientCertificate, Endpoint, Transport
+from customauth.endpoint import ALPN, Endpoint, Transport
 from customauth.errors import EndpointError
+
+if TYPE_CHECKING:
+    from customauth.client_certificate import ClientCertificate
 
 
 def tls_context(endpoint: Endpoint) -> ssl.SSLContext:

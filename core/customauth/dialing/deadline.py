@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
 
 from customauth.errors import ConnectTimeout, Stage
+
+_times: ContextVar[dict[Stage, float] | None] = ContextVar("customauth_stage_times", default=None)
+
+
+@contextlib.contextmanager
+def timed_stages() -> Iterator[dict[Stage, float]]:
+    """Give the seconds that the stages of one attempt took, of those that it makes under a :class:`Deadline`.
+
+    Filled by what is called inside the block, and by the tasks that are made in it.
+    """
+    times: dict[Stage, float] = {}
+    token = _times.set(times)
+    try:
+        yield times
+    finally:
+        _times.reset(token)
 
 
 class Deadline:
@@ -26,9 +44,12 @@ class Deadline:
         :raises ConnectTimeout: with this stage.
         """
         limit = asyncio.timeout_at(self.at)
+        times, begun = _times.get(), time.perf_counter()
         try:
             async with limit:
                 yield
+                if times is not None:
+                    times[stage] = time.perf_counter() - begun
         except TimeoutError as error:
             if limit.expired() and not isinstance(error, ConnectTimeout):
                 raise ConnectTimeout(self._timeout, stage) from error

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from customauth.dialing.contexts import tls_context
 from customauth.dialing.deadline import Deadline
 from customauth.dialing.layer import Layer
 from customauth.dialing.tcp import connect, resolve
 from customauth.dialing.tls import TlsTransport, open_tls
-from customauth.endpoint import Endpoint, Transport, Upgrade
+from customauth.endpoint import Endpoint, Transport
 from customauth.errors import EndpointError, Stage
+
+if TYPE_CHECKING:
+    from customauth.upgrade import Upgrade
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ async def dial(
     try:
         if endpoint.transport is Transport.WSS:
             from customauth.dialing.websocket import open_websocket
+            from customauth.upgrade import Upgrade
 
             async with deadline.limit(Stage.UPGRADE):
                 top = await open_websocket(top, endpoint, upgrade or Upgrade(target=endpoint.path))

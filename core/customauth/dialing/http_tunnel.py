@@ -8,8 +8,8 @@ import socket
 
 import h11
 
-from customauth.endpoint import Proxy
 from customauth.errors import ProxyRefused
+from customauth.proxy import Proxy
 
 _READ_SIZE = 4096
 

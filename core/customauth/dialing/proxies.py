@@ -7,8 +7,8 @@ import socket
 
 from customauth.dialing.deadline import Deadline
 from customauth.dialing.tcp import connect, resolve
-from customauth.endpoint import Proxy
 from customauth.errors import ConnectionRefused, NameNotResolved, ProxyRefused
+from customauth.proxy import Proxy
 
 _log = logging.getLogger(__name__)
 

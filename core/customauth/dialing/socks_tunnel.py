@@ -9,8 +9,8 @@ from typing import Any
 from python_socks import ProxyError, ProxyType
 from python_socks.async_.asyncio import Proxy as Socks
 
-from customauth.endpoint import Proxy
 from customauth.errors import ProxyRefused
+from customauth.proxy import Proxy
 
 # The deadline around all of this ends it first; the library's own would hide the stage. In seconds.
 _NO_LIMIT = 86_400.0

@@ -15,8 +15,9 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from customauth.dialing.layer import Layer
-from customauth.endpoint import Endpoint, Upgrade
+from customauth.endpoint import Endpoint
 from customauth.errors import DialError, Stage, UpgradeRejected
+from customauth.upgrade import Upgrade
 
 _SUBPROTOCOL = Subprotocol("mqtt")
 # MQTT needs to know nothing of where frames begin and end, so this bounds memory alone: the longest packet of MQTT.
