@@ -24,11 +24,14 @@ A backend makes exactly one attempt within ``request.timeout``, never reconnects
 from __future__ import annotations
 
 import abc
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from customauth.connection import Connection
 from customauth.feature import Feature
 from customauth.request import ConnectRequest
+
+if TYPE_CHECKING:
+    from customauth.comparison_client import ComparisonClient
 
 
 class Backend(abc.ABC):
@@ -53,3 +56,7 @@ class Backend(abc.ABC):
 
         :raises ConnectError: the class that says how the attempt ended, within ``request.timeout`` seconds.
         """
+
+    def comparison_client(self, request: ConnectRequest) -> ComparisonClient | None:
+        """Return the library by itself, for the column ``raw`` of the comparison; None, where there is none."""
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -12,6 +13,7 @@ from customauth.errors import ConnectError
 from customauth.request import ConnectRequest
 
 if TYPE_CHECKING:
+    from customauth.compare.scenario import Scenario
     from customauth.gateway.runtimes.contract import FunctionSpec, Runtime
     from customauth.session_state import SessionState
     from customauth.sessions import Session
@@ -57,4 +59,12 @@ def customauth_authorizer_runtime(spec: FunctionSpec) -> Runtime | None:
     Asked (group ``customauth.plugins``) when the gateway reads its configuration; ``spec.scheme`` is the scheme and
     ``spec.function.text`` the whole text. Nothing is to be started before the first invocation. Raise `ValueError`
     for a text that is not right; its message is shown with the place in the configuration.
+    """
+
+
+@hookspec
+def customauth_comparison_scenarios() -> Iterable[Scenario]:  # type: ignore[empty-body]
+    """Return scenarios for ``customauth compare`` (group ``customauth.plugins``), each a `compare.Scenario`.
+
+    Asked when a comparison is planned. Every backend is put through them as through the bundled ones.
     """
