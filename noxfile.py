@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,8 +13,10 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 BACKENDS = sorted(PROJECT["entry-points"]["customauth.backends"])
-TEST_GROUP = nox.project.load_toml("pyproject.toml")["dependency-groups"]["test"]
+GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
+TEST_GROUP, SDK_GROUP = GROUPS["test"], GROUPS["sdk"]
 # More than cores: most of the time is spent waiting for deadlines.
 PYTEST = ("pytest", "-n", "4")
 CELLS = ROOT / "build" / "compare"
@@ -26,7 +28,8 @@ nox.options.sessions = ["lint", "typing", "tests", "bare", "minimums", "wheel"]
 @nox.parametrize("backend", BACKENDS)
 def tests(session: nox.Session, backend: str) -> None:
     """Run the suite with one backend's library and no other."""
-    session.install("--editable", f".[{backend}]", *TEST_GROUP)
+    beside = SDK_GROUP if backend == "awscrt" else []
+    session.install("--editable", f".[{backend}]", *TEST_GROUP, *beside)
     session.run(*PYTEST, *session.posargs)
 
 
@@ -53,7 +56,7 @@ def wheel(session: nox.Session) -> None:
     outside = Path(session.create_tmp())
     dist = outside / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    session.install("build", *TEST_GROUP)
+    session.install("build", *TEST_GROUP, *SDK_GROUP)
     session.run("python", "-m", "build", "--outdir", str(dist), str(ROOT))
     (built,) = dist.glob("*.whl")
     session.install("--force-reinstall", "--no-deps", str(built))
@@ -82,46 +85,74 @@ def wheel(session: nox.Session) -> None:
     session.run(*PYTEST, *session.posargs)
 
 
-@nox.session(python=PYTHONS)
-@nox.parametrize("backend", BACKENDS)
-def compare(session: nox.Session, backend: str) -> None:
-    """Run the comparison in one cell, backend × Python; the tables are joined when the last cell is done."""
-    session.install("--editable", f".[{backend}]")
-    cell = _cells_of_this_run() / f"{session.python}-{backend}.json"
-    with cell.open("w") as stream:
-        session.run("customauth", "compare", "--json", *session.posargs, stdout=stream)
-    session.notify("compare-table")
+@nox.session(python=False)
+def compare(session: nox.Session) -> None:
+    """Compare all backends on every Python, with the lowest and the newest versions; joined in build/compare/.
 
-
-@functools.cache
-def _cells_of_this_run() -> Path:
-    """Empty the folder of earlier runs' cells, once; a joined table must not mix them."""
+    `nox -s compare -- --quick` does it on this Python with the newest versions only. Other options go to the command.
+    """
     shutil.rmtree(CELLS, ignore_errors=True)
     CELLS.mkdir(parents=True)
-    return CELLS
+    quick = "--quick" in session.posargs
+    for python in [THIS_PYTHON] if quick else PYTHONS:
+        for versions in ["newest"] if quick else ["newest", "lowest"]:
+            session.notify(f"compare-cell-{python}(versions='{versions}')", session.posargs)
+    session.notify("compare-page", [])
 
 
-@nox.session(name="compare-table", default=False)
-def compare_table(session: nox.Session) -> None:
-    """Join the cells that `compare` left into one Markdown table."""
+@nox.session(name="compare-cell", python=sorted({*PYTHONS, THIS_PYTHON}), reuse_venv=True, default=False)
+@nox.parametrize("versions", ["newest", "lowest"])
+def compare_cell(session: nox.Session, versions: str) -> None:
+    """Compare in one cell; all backends in one environment, because only those that take turns can be compared."""
+    libraries = [line for name in BACKENDS for line in PROJECT["optional-dependencies"][name]]
+    if versions == "lowest":
+        session.install(*(re.sub(r">=\s*", "==", line) for line in libraries), "--editable", ".")
+    else:
+        session.install("--upgrade", *libraries, "--editable", ".")
+    CELLS.mkdir(parents=True, exist_ok=True)
+    name = f"py{session.python}-{versions}"
+    files = ["--json", str(CELLS / f"{name}.json"), "--html", str(CELLS / f"{name}.html")]
+    # 7: something did not end as it should, which is a finding and no failure of the session.
+    session.run("customauth", "compare", "--environment", name, *files, *session.posargs, success_codes=[0, 7])
+
+
+@nox.session(name="compare-page", reuse_venv=True, default=False)
+def compare_page(session: nox.Session) -> None:
+    """Join the cells that `compare` left into one page, one document and one table."""
+    cells = sorted(CELLS.glob("py*.json"))
+    if not cells:
+        session.error("no cell was compared; run: nox -s compare")
     session.install("--editable", ".")
-    merged = [f"--merge={cell}" for cell in sorted(CELLS.glob("*.json"))]
-    session.run("customauth", "compare", "--markdown", *merged)
+    merged = [f"--merge={cell}" for cell in cells]
+    whole = CELLS / "comparison"
+    files = [
+        f"--{form}={whole}.{end}"
+        for form, end in (("json", "json"), ("markdown", "md"), ("junit", "xml"), ("html", "html"))
+    ]
+    session.run("customauth", "compare", *merged, *files, success_codes=[0, 7])
 
 
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
-    """Measure the gateway against mosquitto on this machine; takes five minutes, and a quiet machine."""
-    session.install("--editable", ".[uvloop]")
-    # `nox -s bench -- messages --rounds 9` runs one of them, with its options.
-    for name in session.posargs[:1] or ["front_door", "messages"]:
-        session.run("python", f"benchmarks/{name}.py", *session.posargs[1:])
+    """Measure the gateway against mosquitto, and the clients a little; takes ten minutes, and a quiet machine."""
+    session.install("--editable", ".[all,uvloop]", *SDK_GROUP)
+    programs = {
+        "front_door": ["benchmarks/front_door.py"],
+        "messages": ["benchmarks/messages.py"],
+        "clients": ["-m", "benchmarks.clients"],
+    }
+    if session.posargs:
+        # `nox -s bench -- clients --rounds 9` runs one of them, with its options.
+        session.run("python", *programs[session.posargs[0]], *session.posargs[1:])
+        return
+    for name, words in programs.items():
+        session.run("python", *words, *(["--quick"] if name == "clients" else []))
 
 
 @nox.session(python=PYTHONS[0])
 def fuzz(session: nox.Session) -> None:
     """Fuzz what reads a stranger's bytes: 10 million inputs, which takes hours, or as many as `--runs` says."""
-    session.install("--editable", ".", *nox.project.load_toml("pyproject.toml")["dependency-groups"]["fuzz"])
+    session.install("--editable", ".", *GROUPS["fuzz"])
     session.run("python", "fuzz/run.py", *session.posargs)
 
 
@@ -143,7 +174,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check types: mypy strictly, and that every public name has a known type."""
-    session.install("--editable", ".[all]", *nox.project.load_toml("pyproject.toml")["dependency-groups"]["typing"])
+    session.install("--editable", ".[all]", *GROUPS["typing"])
     session.run("mypy")
     for package in ("customauth", *(f"customauth_{name}" for name in BACKENDS)):
         session.run("pyright", "--verifytypes", package, "--ignoreexternal")

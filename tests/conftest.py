@@ -12,7 +12,7 @@ from customauth import BackendInfo, PluginManager
 settings.register_profile("customauth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("customauth")
 
-BUNDLED = ("awscrt", "gmqtt", "paho")
+BUNDLED = ("awscrt", "gmqtt", "mqttium", "paho")
 
 
 def _usable() -> list[BackendInfo]:

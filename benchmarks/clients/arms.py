@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from importlib import metadata
 from typing import Literal, TypeAlias
 
 from attrs import frozen
 
+import customauth
+from customauth import ComparisonClient, Connection, ConnectRequest
+from customauth.compare.through import ThroughCustomauth
 from customauth.mqtt import MqttVersion
+from customauth.plugins import default_manager
 
-from .contract import Client, Target
+from .contract import KEEP_ALIVE, Target, credentials_of, endpoint_of
 
 Arm: TypeAlias = Literal["alone", "customauth"]
 
 ARMS: tuple[Arm, Arm] = ("alone", "customauth")
 BACKENDS = ("paho", "gmqtt", "awscrt", "mqttium")
 VERSIONS = {"5": MqttVersion.V5, "3.1.1": MqttVersion.V311}
+
+# Seconds for whatever a library by itself waits for.
+_LIMIT = 30.0
 
 _NEEDED = {"paho": "paho.mqtt", "gmqtt": "gmqtt", "awscrt": "awscrt", "mqttium": "mqttium"}
 
@@ -36,14 +44,32 @@ class Contest:
         """Whether the library by itself has a faster way to publish than the one that all have."""
         return self.backend != "gmqtt"
 
-    def client(self, arm: Arm, target: Target) -> Client:
-        """Make a client of one arm."""
-        version = VERSIONS[self.version]
+    def client(self, arm: Arm, target: Target, client_id: str) -> ComparisonClient:
+        """Make a client of one arm, which is not connected yet."""
+        request = ConnectRequest(
+            endpoint=endpoint_of(target),
+            credentials=credentials_of(target),
+            client_id=client_id,
+            version=VERSIONS[self.version],
+            keep_alive=KEEP_ALIVE,
+            timeout=_LIMIT,
+        )
         if arm == "customauth":
-            from .through_customauth import ThroughCustomauth
+            return ThroughCustomauth(request, functools.partial(self._connect, request))
+        alone = default_manager().backend(self.backend).comparison_client(request)
+        if alone is None:
+            raise LookupError(f"{self.backend} brings no client of its library alone")
+        return alone
 
-            return ThroughCustomauth(target, version, self.backend)
-        return _alone(self.backend, version)(target, version)
+    async def _connect(self, request: ConnectRequest) -> Connection:
+        return await customauth.connect(
+            request.endpoint,
+            request.credentials,
+            backend=self.backend,
+            client_id=request.client_id,
+            version=request.version,
+            keep_alive=request.keep_alive,
+        )
 
 
 def installed() -> list[str]:
@@ -57,26 +83,3 @@ def _is_there(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
-
-
-def _alone(backend: str, version: MqttVersion) -> type[Client]:
-    # Each process has one library alone.
-    if backend == "paho":
-        from .paho_alone import PahoAlone
-
-        return PahoAlone
-    if backend == "gmqtt":
-        from .gmqtt_alone import GmqttAlone
-
-        return GmqttAlone
-    if backend == "mqttium":
-        from .mqttium_alone import MqttiumAlone
-
-        return MqttiumAlone
-    if version is MqttVersion.V5:
-        from .awscrt_alone import AwscrtAlone
-
-        return AwscrtAlone
-    from .awscrt311_alone import Awscrt311Alone
-
-    return Awscrt311Alone

@@ -10,8 +10,7 @@ from typing import Any
 import customauth
 
 from .arms import VERSIONS, Contest
-from .contract import Target
-from .through_customauth import credentials_of, endpoint_of
+from .contract import Target, credentials_of, endpoint_of
 
 # So many connect at once while the crowd gathers.
 _GATHERING = 16

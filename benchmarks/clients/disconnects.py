@@ -29,9 +29,8 @@ from customauth.testing.faults import Cut, Direction
 
 from ..report import markdown
 from .arms import BACKENDS, VERSIONS, Contest, installed
-from .contract import Target
+from .contract import Target, credentials_of, endpoint_of
 from .gateway import signed_gateway
-from .through_customauth import credentials_of, endpoint_of
 from .witness import Witness, witness
 
 _TOPIC = "sample/benchmark/numbers"

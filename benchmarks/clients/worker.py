@@ -12,8 +12,10 @@ import sys
 import time
 from typing import Any, cast
 
+from customauth import ComparisonClient
+
 from .arms import Arm, Contest
-from .contract import Client, Target
+from .contract import Target
 from .crowd import hold_crowd
 
 
@@ -23,7 +25,7 @@ class Worker:
     def __init__(self, contest: Contest, arm: Arm) -> None:
         self._contest = contest
         self._arm = arm
-        self._held: list[Client] = []
+        self._held: list[ComparisonClient] = []
 
     async def aim(self, target: dict[str, Any]) -> dict[str, Any]:
         """Take all that follows to a server."""
@@ -36,9 +38,9 @@ class Worker:
         times = []
         cpu = time.process_time()
         for number in range(count):
+            client = self._client(f"{prefix}-{number}")
             began = time.perf_counter()
-            client = self._client()
-            await client.open(f"{prefix}-{number}")
+            await client.open()
             times.append(time.perf_counter() - began)
             await client.close()
         return {"times": times, "cpu": time.process_time() - cpu}
@@ -69,13 +71,13 @@ class Worker:
     async def round_trips(self, client_id: str, topic: str, payload: str, count: int) -> dict[str, Any]:
         """Publish to the own subscription, one message at a time."""
         client = await self._opened(client_id)
-        await client.subscribe(topic)
+        await client.subscribe(topic, 1)
         times = []
         data = payload.encode()
         cpu = time.process_time()
         for _ in range(count):
             began = time.perf_counter()
-            await client.round_trip(topic, data)
+            await client.round_trip(topic, data, 1)
             times.append(time.perf_counter() - began)
         cpu = time.process_time() - cpu
         await client.close()
@@ -99,12 +101,12 @@ class Worker:
         """Hold so many connections at once; see :func:`hold_crowd`."""
         return await hold_crowd(self._target, self._contest, prefix=prefix, topic=topic, count=count, seconds=seconds)
 
-    def _client(self) -> Client:
-        return self._contest.client(self._arm, self._target)
+    def _client(self, client_id: str) -> ComparisonClient:
+        return self._contest.client(self._arm, self._target, client_id)
 
-    async def _opened(self, client_id: str) -> Client:
-        client = self._client()
-        await client.open(client_id)
+    async def _opened(self, client_id: str) -> ComparisonClient:
+        client = self._client(client_id)
+        await client.open()
         return client
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import shutil
@@ -155,26 +154,6 @@ def test_a_payload_is_counted_once_however_the_stream_is_cut(
         tally.feed(stream[at : at + size])
         at, number = at + size, number + 1
     assert tally.count == stream.count(payload)
-
-
-def test_a_window_lets_no_more_out_and_is_drained_at_the_end(benchmark_module: Load) -> None:
-    async def main() -> None:
-        window = benchmark_module("window").Window(2)
-        await window.take()
-        await window.take()
-        third = asyncio.create_task(window.take())
-        await asyncio.sleep(0)
-        assert not third.done()
-        window.release()
-        await third
-        drained = asyncio.create_task(window.drained())
-        window.release()
-        await asyncio.sleep(0)
-        assert not drained.done()
-        window.release()
-        await drained
-
-    asyncio.run(main())
 
 
 @needs_linux

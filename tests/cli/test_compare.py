@@ -1,111 +1,270 @@
-"""`customauth compare` and `demo`."""
+"""`customauth compare`, on scenarios of a plug-in: they are quick, and what they find is known."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from commands import RunningGateway, installed_backends, run, serving
+from commands import Result, RunningGateway, installed_backends, run, serving
 from needs import needs_backend
 from servers import closed_port
 
-WRONG = {"5": "ConnackRefused", "3.1.1": "ClosedBeforeConnack"}
+BACKENDS = installed_backends()[:2]
+VERSIONS = ("5", "3.1.1")
+SCENARIOS = """
+from customauth import hookimpl
+from customauth.compare import Behaviour, Kind, Measure, Scenario, Turn
+
+class Length(Scenario):
+    name = "length"
+    title = "Length"
+    description = "How long the name of a backend is, in milliseconds."
+    kind = Kind.SPEED
+    measures = (Measure(name="length", title="length", unit="ms"),)
+
+    async def turn(self, bench, subject):
+        async with await bench.connect(subject):
+            return Turn(measurements={"length": (float(len(subject.backend)),)})
+
+class Right(Scenario):
+    name = "right"
+    title = "Right"
+    description = "Ends as it should."
+    kind = Kind.BEHAVIOUR
+
+    async def turn(self, bench, subject):
+        return Turn(behaviour=Behaviour(expected="nothing", as_expected=True, milliseconds=(1.5,)))
+
+class Wrong(Right):
+    name = "wrong"
+    title = "Wrong"
+    description = "Does not end as it should."
+
+    async def turn(self, bench, subject):
+        return Turn(behaviour=Behaviour(expected="nothing", as_expected=False, error="SomeError", message="it is odd"))
+
+class Broken(Right):
+    name = "broken"
+    title = "Broken"
+    description = "Falls over."
+
+    async def turn(self, bench, subject):
+        raise RuntimeError("it fell over with " + bench.credentials.token.value)
+
+@hookimpl
+def customauth_comparison_scenarios():
+    return [Length(), Right(), Wrong(), Broken()]
+"""
 
 
-@needs_backend
-def test_it_runs_every_scenario_through_every_backend_on_both_versions() -> None:
-    result = run("compare", "--rounds", "1", "--json")
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the plug-in as a stranger would."""
+    folder = tmp_path_factory.mktemp("site")
+    info = folder / "strange_scenarios-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: strange-scenarios\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[customauth.plugins]\nstrange = strange_scenarios\n")
+    (folder / "strange_scenarios.py").write_text(SCENARIOS)
+    return folder
+
+
+def _compare(site: Path, cwd: Path, *words: str | Path, scenarios: tuple[str, ...] = ("length", "right")) -> Result:
+    """Compare once in few ways."""
+    chosen = [f"--backend={name}" for name in BACKENDS] + [f"--scenario={name}" for name in scenarios]
+    quick = ["--rounds", "1", "--transport", "mqtt"]
+    return run("compare", *chosen, *quick, *words, cwd=cwd, env={"PYTHONPATH": str(site)})
+
+
+@pytest.fixture(scope="session")
+def stored(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run a comparison with every output, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("stored")
+    result = _compare(site, folder, "--json", "a.json", "--markdown", "a.md", "--junit", "a.xml", "--rounds", "4")
+    (folder / "stdout").write_text(result.stdout)
     assert result.code == 0, result.stderr
-    cells = result.json()["cells"]
-    expected = itertools.product(("good", "wrong-signature"), ("5", "3.1.1"), installed_backends())
-    assert [(cell["scenario"], cell["version"], cell["backend"]) for cell in cells] == list(expected)
-    for cell in cells:
-        wrong = cell["scenario"] != "good"
-        assert cell["as_expected"] is True
-        assert cell["outcome"] == ("failed" if wrong else "connected")
-        assert cell["error"] == (WRONG[cell["version"]] if wrong else None)
-        assert bool(cell["reason"]) == wrong
-        assert len(cell["milliseconds"]) == 1
+    return folder
+
+
+@pytest.fixture(scope="session")
+def document(stored: Path) -> Any:
+    return json.loads((stored / "a.json").read_text())
 
 
 @needs_backend
-def test_the_table_has_outcome_error_reason_and_time() -> None:
-    lines = run("compare", "--rounds", "1").stdout.splitlines()
-    heading = next(line for line in lines if line.split()[:1] == ["scenario"])
-    assert heading.split() == ["scenario", "MQTT", "backend", "ended", "expected", "ms", "reason"]
-    row = next(line for line in lines if line.split()[:2] == ["wrong-signature", "3.1.1"])
-    assert row.rstrip().endswith("closed by the peer before a CONNACK")
-    assert lines[0].startswith("Python 3.")
-
-
-def test_markdown_is_one_table(backend_name: str) -> None:
-    result = run("compare", "--rounds", "1", "--backend", backend_name, "--markdown")
-    lines = result.stdout.splitlines()
-    assert len(lines) == 2 + 4
-    assert {line.count(" | ") for line in lines} == {8}
-    assert all(f"| {backend_name} |" in line for line in lines[2:])
+def test_every_scenario_goes_through_every_backend_on_both_versions(document: Any) -> None:
+    cells = [(cell["scenario"], cell["version"], cell["backend"]) for cell in document["cells"]]
+    assert sorted(cells) == sorted(itertools.product(("length", "right"), VERSIONS, BACKENDS))
+    for cell in document["cells"]:
+        assert cell["state"] == "run"
+        assert cell["measurements"].get("length", []) == (
+            [float(len(cell["backend"]))] * 4 if cell["scenario"] == "length" else []
+        )
+    assert document["schema"] == 2
+    assert document["endpoint"] == "local"
+    (environment,) = document["environments"]
+    assert set(environment["backends"]) == set(BACKENDS)
+    assert all(info["library_version"] for info in environment["backends"].values())
 
 
 @needs_backend
-def test_stored_results_are_merged_without_running_anything(tmp_path: Path) -> None:
-    document = run("compare", "--rounds", "1", "--json").json()
-    for version in ("3.11", "3.12"):
-        (tmp_path / f"{version}.json").write_text(json.dumps(document | {"environment": f"Python {version}"}))
-    words = ["compare", "--merge", "3.12.json", "--merge", "3.11.json"]
-    rows = run(*words, "--markdown", cwd=tmp_path).stdout.splitlines()[2:]
-    assert len(rows) == 2 * len(document["cells"])
-    assert rows[0].startswith("| Python 3.11 | good | 5 |")
-    assert rows[-1].startswith("| Python 3.12 | wrong-signature | 3.1.1 |")
-    assert "Python 3.12" in run(*words, cwd=tmp_path).stdout
+def test_the_screen_has_the_tables_and_last_the_verdict_and_the_files(stored: Path) -> None:
+    lines = (stored / "stdout").read_text().splitlines()
+    headings = [line.split() for line in lines if line.split()[1:3] == ["MQTT", "transport"]]
+    assert headings == [["measure", "MQTT", "transport", *BACKENDS], ["scenario", "MQTT", "transport", *BACKENDS]]
+    verdict = lines.index("Verdict")
+    assert all(any(line.startswith(f"{name} (") for line in lines[verdict:]) for name in BACKENDS)
+    assert lines[-4:] == [
+        "Wrote the JSON document to a.json",
+        "Wrote Markdown to a.md",
+        "Wrote JUnit XML to a.xml",
+        "Wrote the page to customauth-comparison.html",
+    ]
+
+
+@needs_backend
+def test_the_files_hold_the_same_report(stored: Path, document: Any) -> None:
+    cases = list(ET.fromstring((stored / "a.xml").read_text()).iter("testcase"))  # noqa: S314 - our own
+    assert len(cases) == len(document["cells"])
+    assert (stored / "a.md").read_text().startswith("### Verdict\n")
+    page = (stored / "customauth-comparison.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert all(name in page for name in BACKENDS)
+
+
+@needs_backend
+def test_a_report_on_standard_output_is_alone_there_and_leaves_no_file(stored: Path, tmp_path: Path) -> None:
+    for option, start in (("--json", "{"), ("--markdown", "### Verdict")):
+        result = run("compare", "--merge", stored / "a.json", option, cwd=tmp_path)
+        assert result.code == 0, result.stderr
+        assert result.stdout.startswith(start)
+        assert "Wrote" not in result.stdout
+    assert json.loads(run("compare", "--merge", stored / "a.json", "--json", cwd=tmp_path).stdout)
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_backend
+def test_what_did_not_end_as_it_should_is_told_and_leads_to_one_cell(site: Path, tmp_path: Path) -> None:
+    result = _compare(site, tmp_path, "-V", "5", scenarios=("wrong",))
+    assert result.code == 7
+    assert f"wrong, {BACKENDS[0]}, MQTT 5: expected nothing; SomeError: it is odd" in result.stdout
+    assert result.last.endswith(f"customauth compare --backend {BACKENDS[0]} --scenario wrong -V 5")
+
+
+@needs_backend
+def test_a_cell_that_breaks_down_costs_only_itself_and_tells_no_secret(site: Path, tmp_path: Path) -> None:
+    result = _compare(site, tmp_path, "-V", "5", "--json", scenarios=("right", "broken"))
+    assert result.code == 7
+    states = {(cell["scenario"], cell["state"]) for cell in result.json()["cells"]}
+    assert states == {("right", "run"), ("broken", "error")}
+    assert "RuntimeError: it fell over with" in result.stdout
+    assert "open-sesame" not in result.stdout + result.stderr
+
+
+@needs_backend
+def test_stored_reports_are_merged_though_they_are_merged_themselves(document: Any, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        (environment,) = document["environments"]
+        cells = [{**cell, "environment": name} for cell in document["cells"]]
+        changed = {**document, "environments": [{**environment, "id": name}], "cells": cells}
+        (tmp_path / f"{name}.json").write_text(json.dumps(changed))
+    both = run("compare", "--merge", "one.json", "--merge", "two.json", "--json", "both.json", cwd=tmp_path)
+    assert both.code == 0, both.stderr
+    result = run("compare", "--merge", "both.json", "--merge", "three.json", "--json", cwd=tmp_path)
+    merged = result.json()
+    assert [each["id"] for each in merged["environments"]] == ["one", "two", "three"]
+    assert len(merged["cells"]) == 3 * len(document["cells"])
+    twice = run("compare", "--merge", "both.json", "--merge", "one.json", cwd=tmp_path)
+    assert twice.code == 2
+    assert twice.last == "next: give each its own --environment"
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "said"),
     [
-        "nonsense",
-        "[]",
-        '{"schema": 1}',
-        '{"schema": 1, "cells": 5}',
-        '{"schema": 1, "cells": [5], "environment": "", "machine": "", "libraries": {}}',
-        '{"schema": 1, "cells": [{}], "environment": "", "machine": "", "libraries": {}}',
+        ("nonsense", "not JSON"),
+        ("[]", "not a comparison"),
+        ('{"schema": 1, "cells": []}', "schema 1"),
+        ('{"schema": 2, "customauth": "1", "created": "", "cells": 5}', "cells is int, and must be list"),
     ],
 )
-def test_what_cannot_be_merged_is_a_usage_error(tmp_path: Path, content: str) -> None:
+def test_what_cannot_be_merged_is_a_usage_error(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "file").write_text(content)
     result = run("compare", "--merge", "file", cwd=tmp_path)
     assert result.code == 2
-    assert result.last == "next: give files that customauth compare --json has printed"
+    assert said in result.stderr
+    assert result.last == "next: give files that customauth compare --json has written"
     assert "Traceback" not in result.stderr
 
 
-@needs_backend
-def test_a_given_endpoint_is_compared_with_given_credentials(sample: RunningGateway, signed: list[str]) -> None:
-    words = ["compare", "--rounds", "1", "--json", *signed[1:]]
-    assert run(*words).code == 0
-    everybody_refused = run(*words, "--authorizer", "nobody")
-    assert everybody_refused.code == 7
-    good = next(cell for cell in everybody_refused.json()["cells"] if cell["scenario"] == "good")
-    assert (good["as_expected"], good["error"]) == (False, "ConnackRefused")
+def _slower(document: Any, folder: Path) -> Path:
+    """Store the report of a time when everything took half as long and ended otherwise."""
+    changed = json.loads(json.dumps(document))
+    for cell in changed["cells"]:
+        cell["measurements"] = {name: [value / 2 for value in taken] for name, taken in cell["measurements"].items()}
+        if cell["behaviour"]:
+            cell["behaviour"]["error"] = "AnotherError"
+    (folder / "old.json").write_text(json.dumps(changed))
+    return folder / "old.json"
 
 
 @needs_backend
-def test_without_a_token_the_wrong_signature_is_not_run(sample: RunningGateway) -> None:
-    words = ["--authorizer", "unsigned-sample", "--username", "alice", "--password", "wonderland"]
-    result = run("compare", "--rounds", "1", "--json", *words, *sample.where())
-    assert result.code == 0
-    ended = {(cell["scenario"], cell["outcome"]) for cell in result.json()["cells"]}
-    assert ended == {("good", "connected"), ("wrong-signature", "not run")}
+def test_a_baseline_shows_what_changed(document: Any, stored: Path, tmp_path: Path) -> None:
+    words = ["--merge", stored / "a.json", "--baseline", _slower(document, tmp_path)]
+    result = run("compare", *words, cwd=tmp_path)
+    assert result.code == 0, result.stderr
+    assert "Changed since the baseline:" in result.stdout
+    assert "length: 2.00x worse" in result.stdout
+    assert "AnotherError before, no error now" in result.stdout
 
 
 @needs_backend
-def test_an_endpoint_that_is_not_there_is_told_cell_by_cell() -> None:
-    with serving(closed_port()) as endpoint:
-        result = run("compare", "--rounds", "1", "--json", str(endpoint))
-    assert result.code == 7
-    assert {cell["error"] for cell in result.json()["cells"] if cell["scenario"] == "good"} == {"ConnectionRefused"}
+@pytest.mark.parametrize(
+    ("threshold", "code"),
+    [("length>1.2x", 12), ("length>2.5x", 0), ("length<1ms", 0), ("length/length.max>1", 12), ("behaviour", 0)],
+)
+def test_a_broken_threshold_has_an_exit_code_of_its_own(
+    document: Any, stored: Path, tmp_path: Path, threshold: str, code: int
+) -> None:
+    words = ["--merge", stored / "a.json", "--baseline", _slower(document, tmp_path), "--junit", "a.xml"]
+    result = run("compare", *words, "--fail-on", threshold, cwd=tmp_path)
+    assert result.code == code, result.stderr
+    assert ("broken: length" in result.stderr) is bool(code)
+    suite = ET.fromstring((tmp_path / "a.xml").read_text())[-1]  # noqa: S314 - our own
+    assert (suite.get("name"), suite.get("failures")) == ("thresholds", "1" if code else "0")
+
+
+@needs_backend
+def test_thresholds_alone_decide_the_exit_code_where_there_are_any(site: Path, tmp_path: Path) -> None:
+    words = ["-V", "5", "--fail-on", "length>1000"]
+    assert _compare(site, tmp_path, *words, scenarios=("length", "wrong")).code == 0
+
+
+@needs_backend
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        (["--fail-on", "length"], "such as connect.p50>1.2x"),
+        (["--fail-on", "length>2x"], "add --baseline FILE"),
+        (["--fail-on", "lenght>2"], "there are length/length"),
+        (["--fail-on", "nobody:length>2"], f"there are {', '.join(BACKENDS)}"),
+        (["--baseline", "missing.json"], "give files that customauth compare --json has written"),
+        (["--json", "localhost"], "put the ENDPOINT before --json"),
+        (["--json", "--markdown"], "give one of them a FILE"),
+        (["--scenario", "nothing"], "take of these: "),
+        (["--junit", "missing/a.xml"], "make the folder missing, or write --junit elsewhere"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_the_mend(site: Path, tmp_path: Path, words: list[str], last: str) -> None:
+    result = _compare(site, tmp_path, "-V", "5", *words, scenarios=("length",))
+    assert result.code == 2, result.stderr
+    assert last in result.last
+    assert "Traceback" not in result.stderr
 
 
 @needs_backend
@@ -116,9 +275,14 @@ def test_an_endpoint_that_is_not_there_is_told_cell_by_cell() -> None:
         (["--authorizer", "x"], 2, "give the ENDPOINT (HOST[:PORT]), or leave the option out"),
         (["--token", "x"], 2, "give the ENDPOINT (HOST[:PORT]), or leave the option out"),
         (["--cafile", "x"], 2, "give the ENDPOINT (HOST[:PORT]), or leave the option out"),
+        (["--address", "x"], 2, "give the ENDPOINT (HOST[:PORT]), or leave the option out"),
+        (["--topic", "x"], 2, "give the ENDPOINT (HOST[:PORT]), or leave the option out"),
         (["--cafile", "missing.pem", "localhost"], 2, "give --cafile a file that can be read"),
         (["--token", "x", "localhost"], 2, "add --token-key-name"),
         (["--rounds", "0"], 2, "customauth compare --help"),
+        (["--merge", "x.json", "localhost:1"], 2, "leave it out"),
+        (["--merge", "x.json", "--backend", "paho"], 2, "leave it out"),
+        (["--merge", "x.json", "--quick"], 2, "leave it out"),
     ],
 )
 def test_what_cannot_be_compared_ends_with_the_mend(words: list[str], code: int, last: str) -> None:
@@ -128,9 +292,55 @@ def test_what_cannot_be_compared_ends_with_the_mend(words: list[str], code: int,
 
 
 @needs_backend
-def test_credentials_in_the_environment_do_not_disturb_the_local_gateway() -> None:
-    result = run("compare", "--rounds", "1", "--json", env={"CUSTOMAUTH_TOKEN": "for something else"})
+def test_a_given_endpoint_is_compared_with_given_credentials(
+    sample: RunningGateway, signed: list[str], site: Path, tmp_path: Path
+) -> None:
+    words = ["-V", "5", *signed[1:]]
+    result = _compare(site, tmp_path, "--json", *words, scenarios=("length",))
     assert result.code == 0, result.stderr
+    assert result.json()["endpoint"] == sample.endpoint
+    refused = _compare(site, tmp_path, "--json", *words, "--authorizer", "nobody", scenarios=("length",))
+    assert refused.code == 7
+    assert {cell["why"].partition(":")[0] for cell in refused.json()["cells"]} == {"ConnackRefused"}
+
+
+@needs_backend
+def test_an_endpoint_that_is_not_there_is_told_cell_by_cell(site: Path, tmp_path: Path) -> None:
+    with serving(closed_port()) as endpoint:
+        result = _compare(site, tmp_path, "-V", "5", "--json", "a.json", str(endpoint), scenarios=("length",))
+    assert result.code == 7
+    cells = json.loads((tmp_path / "a.json").read_text())["cells"]
+    assert [cell["why"].partition(":")[0] for cell in cells] == ["ConnectionRefused"] * len(BACKENDS)
+
+
+@needs_backend
+def test_credentials_in_the_environment_do_not_disturb_the_local_gateway(site: Path, tmp_path: Path) -> None:
+    words = [f"--backend={BACKENDS[0]}", "--scenario=length", "--rounds=1", "--json"]
+    env = {"CUSTOMAUTH_TOKEN": "for something else", "PYTHONPATH": str(site)}
+    result = run("compare", *words, cwd=tmp_path, env=env)
+    assert result.code == 0, result.stderr
+
+
+@needs_backend
+def test_a_backend_named_twice_is_compared_once(site: Path, tmp_path: Path) -> None:
+    result = _compare(site, tmp_path, "-V", "5", "--backend", BACKENDS[0], "--json", scenarios=("length",))
+    assert [cell["backend"] for cell in result.json()["cells"]] == BACKENDS
+
+
+def test_the_list_has_bundled_scenarios_and_those_of_plug_ins(site: Path) -> None:
+    result = run("compare", "--list", env={"PYTHONPATH": str(site)})
+    assert result.code == 0
+    assert "connect (speed; measures connect, " in result.stdout
+    assert "wrong (behaviour)\n  Does not end as it should." in result.stdout
+
+
+@needs_backend
+def test_a_bundled_scenario_has_the_library_alone_beside_it(tmp_path: Path) -> None:
+    words = [f"--backend={BACKENDS[0]}", "--scenario=round-trip-qos1", "-V", "5", "--quick", "--rounds=1"]
+    cells = run("compare", *words, "--json", cwd=tmp_path).json()["cells"]
+    assert {cell["raw"] for cell in cells} == {True, False}
+    alone = run("compare", *words, "--json", "--no-raw", cwd=tmp_path).json()["cells"]
+    assert {cell["raw"] for cell in alone} == {False}
 
 
 @needs_backend
@@ -152,31 +362,3 @@ def test_the_demo_shows_every_backend_and_ends_with_what_to_type_next(tmp_path: 
     assert lines[-3].endswith(" gateway")
     assert lines[-1].endswith(" connect --help")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("words", "mend"),
-    [
-        (["--json", "--markdown"], "give one of them"),
-        (["--merge", "x.json", "localhost:1"], "leave them out"),
-        (["--merge", "x.json", "--backend", "paho"], "leave them out"),
-    ],
-)
-def test_options_that_would_be_ignored_are_refused(words: list[str], mend: str) -> None:
-    result = run("compare", *words)
-    assert result.code == 2
-    assert mend in result.last
-
-
-@needs_backend
-def test_a_backend_named_twice_is_compared_once() -> None:
-    name = installed_backends()[0]
-    result = run("compare", "--rounds", "1", "--json", "--backend", name, "--backend", name)
-    assert len(json.loads(result.stdout)["cells"]) == 4
-
-
-@needs_backend
-def test_cells_that_end_otherwise_lead_to_the_command_that_says_why() -> None:
-    result = run("compare", "--rounds", "1", "--authorizer", "x", "--backend", installed_backends()[0], "localhost:1")
-    assert result.code == 7
-    assert f"customauth connect --backend {installed_backends()[0]}" in result.last

@@ -2,157 +2,264 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from customauth.cli import compare_files
 from customauth.cli.credentials import credential_options, take_credentials
 from customauth.cli.exits import ExitCode
 from customauth.cli.misuse import Misuse
-from customauth.cli.options import ca_option, json_option, port_option, take_endpoint, timeout_option
+from customauth.cli.options import VERSIONS, ca_option, port_option, take_endpoint, timeout_option
 from customauth.cli.say import say
+from customauth.endpoint import Transport
 
 if TYPE_CHECKING:
-    from customauth.compare import Cell, Plan, Report
+    from customauth.compare import Plan, Report, Scenario
+    from customauth.compare.baseline import Judgement
+    from customauth.compare.threshold import Threshold
+
+# Options that say what is run; --merge runs nothing.
+_RUN_OPTIONS = ("backends", "scenarios", "transports", "protocols", "rounds", "quick", "no_raw", "environment")
 
 
 @click.command()
 @click.option("--backend", "backends", multiple=True, metavar="NAME", help="Compare these only; may be repeated.")
+@click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Run these only; may be repeated.")
 @click.option(
-    "--rounds", type=click.IntRange(1, 1000), default=3, show_default=True, metavar="N", help="Attempts for each cell."
+    "--transport",
+    "transports",
+    multiple=True,
+    type=click.Choice([transport.value for transport in Transport]),
+    help="Over this only.  [default: both]",
 )
+@click.option(
+    "-V",
+    "--protocol",
+    "protocols",
+    multiple=True,
+    type=click.Choice(list(VERSIONS)),
+    help="This MQTT version only.  [default: both]",
+)
+@click.option("--rounds", type=click.IntRange(1, 1000), metavar="N", help="Turns for each cell.  [default: 5; quick 2]")
+@click.option("--quick", is_flag=True, help="Repeat little: a first look in two minutes, not numbers to rely on.")
+@click.option("--no-raw", is_flag=True, help="Leave out the libraries alone, without customauth's layer.")
 @credential_options
 @port_option
 @ca_option
+@click.option("--address", metavar="HOST[:PORT]", help="Dial this, but keep ENDPOINT as the server's name.")
 @timeout_option
-@json_option
-@click.option("--markdown", "as_markdown", is_flag=True, help="Print a Markdown table.")
+@click.option("--topic", metavar="TOPIC", help="Publish below it, with an ENDPOINT.  [default: sample/compare]")
+@compare_files.output_options
+@click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Say what changed since this --json.")
+@click.option(
+    "--fail-on",
+    "thresholds",
+    multiple=True,
+    metavar="THRESHOLD",
+    help="Exit with 12 when it is broken, such as 'connect.p50>1.2x'; may be repeated.",
+)
 @click.option(
     "--merge",
     "merged",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Run nothing: draw stored --json documents as one table; may be repeated.",
+    help="Run nothing: show stored --json documents as one report; may be repeated.",
 )
+@click.option("--environment", metavar="ID", help="Under which the results are merged.  [default: py and its version]")
+@click.option("--list", "listed", is_flag=True, help="Run nothing: list the scenarios.")
 @click.argument("endpoint", required=False)
 def command(
     endpoint: str | None,
-    backends: tuple[str, ...],
     merged: tuple[Path, ...],
-    as_json: bool,
-    as_markdown: bool,
+    baseline: Path | None,
+    thresholds: tuple[str, ...],
+    listed: bool,
     **options: Any,
 ) -> int:
-    """Run every scenario through every backend on both MQTT versions.
+    """Put every backend to the same work, side by side: how fast each is, and what each says when something fails.
 
     Without ENDPOINT against a local gateway that it starts itself; with ENDPOINT, give the credentials of connect.
-    Exit code 0 when every cell ended as its scenario says it should, 7 when one did not.
+    Prints tables and a verdict, and writes the page customauth-comparison.html.
+
+    Exit code 0 when everything ended as its scenario says it should, 7 when something did not. With --fail-on only the
+    thresholds count: 0, or 12 when one is broken.
     """
-    from customauth.compare import Report
-
-    if as_json and as_markdown:
-        raise Misuse("--json and --markdown are both given", "give one of them")
+    if listed:
+        return _list()
+    outputs = compare_files.take_outputs(options)
+    limits = _parse(thresholds, has_baseline=baseline is not None)
+    before = None if baseline is None else compare_files.read_report(baseline, "--baseline")
     if merged:
-        if endpoint is not None or backends:
-            raise Misuse("--merge runs nothing, so it takes no ENDPOINT and no --backend", "leave them out")
-        reports = _stored(merged)
+        report = _merged(merged, endpoint, options)
+        _check(limits, report.scenarios, _names(report))
     else:
-        import asyncio
+        report = _run(endpoint, options, limits)
+    judgements = _judged(report, before, limits)
+    compare_files.write(report, judgements, outputs)
+    if outputs.on_screen:
+        from customauth.cli.compare_screen import show
 
-        cells, plan = asyncio.run(_run(endpoint, backends, options, quiet=as_json or as_markdown))
-        reports = [Report.of(cells, plan.plugins)]
-    _print(reports, as_json=as_json, as_markdown=as_markdown)
-    wrong = [cell for report in reports for cell in report.cells if cell.as_expected is False]
-    if wrong:
-        cell = wrong[0]
-        say(f"next: see how one of them fails: customauth connect --backend {cell.backend} -V {cell.version} …")
-    return ExitCode.REFUSED if wrong else ExitCode.OK
+        show(report, before, judgements)
+        compare_files.tell(outputs)
+    return _code(report, judgements)
 
 
-def _stored(files: tuple[Path, ...]) -> list[Report]:
-    from customauth.compare import Report
+def _list() -> int:
+    from customauth.cli.compare_screen import show_scenarios
+    from customauth.compare import known_scenarios
 
-    reports = []
-    for file in files:
+    show_scenarios(known_scenarios())
+    return ExitCode.OK
+
+
+def _parse(thresholds: tuple[str, ...], *, has_baseline: bool) -> list[Threshold]:
+    from customauth.compare.threshold import Threshold, ThresholdError
+
+    try:
+        limits = [Threshold.parse(text) for text in thresholds]
+    except ThresholdError as error:
+        raise _misuse(error) from error
+    for limit in limits:
+        if limit.needs_baseline and not has_baseline:
+            raise Misuse(f"--fail-on {limit} compares with an earlier report", "add --baseline FILE")
+    return limits
+
+
+def _check(limits: list[Threshold], scenarios: Any, backends: list[str]) -> None:
+    """Refuse thresholds that nothing could break, before time is spent."""
+    from customauth.compare.threshold import ThresholdError
+
+    for limit in limits:
         try:
-            reports.append(Report.from_json(file.read_text(encoding="utf-8")))
-        except (ValueError, OSError) as error:
-            raise Misuse(f"--merge {file}: {error}", "give files that customauth compare --json has printed") from error
-    return sorted(reports, key=lambda report: report.environment)
+            limit.check(scenarios, backends)
+        except ThresholdError as error:
+            raise _misuse(error) from error
 
 
-async def _run(
-    endpoint: str | None, backends: tuple[str, ...], options: dict[str, Any], *, quiet: bool
-) -> tuple[list[Cell], Plan]:
+def _misuse(error: ValueError) -> Misuse:
+    message, _, mend = str(error).rpartition("; ")
+    return Misuse(f"--fail-on: {message}", mend)
+
+
+def _merged(files: tuple[Path, ...], endpoint: str | None, options: dict[str, Any]) -> Report:
+    given = [name for name in _RUN_OPTIONS if options[name]]
+    if endpoint is not None or given:
+        name = "ENDPOINT" if endpoint is not None else f"--{given[0].replace('_', '-').removesuffix('s')}"
+        raise Misuse(f"--merge runs nothing, so it takes no {name}", "leave it out")
+    first, *others = [compare_files.read_report(file, "--merge") for file in files]
+    try:
+        return first.merged_with(others)
+    except ValueError as error:
+        message, _, mend = str(error).rpartition("; ")
+        raise Misuse(f"--merge: {message}", mend) from error
+
+
+def _run(endpoint: str | None, options: dict[str, Any], limits: list[Threshold]) -> Report:
+    import asyncio
+
     from customauth.cli.progress import watched
     from customauth.compare import run
 
-    async with _plan(endpoint, backends, options) as plan:
-        return [cell async for cell in watched(run(plan), plan.attempts, quiet=quiet)], plan
+    plan = _plan(endpoint, options)
+    assert plan.scenarios is not None  # noqa: S101 - they have just been chosen
+    _check(limits, plan.scenarios, list(plan.backends))
+    return asyncio.run(watched(run(plan)))
 
 
-@contextlib.asynccontextmanager
-async def _plan(endpoint: str | None, backends: tuple[str, ...], options: dict[str, Any]) -> AsyncIterator[Plan]:
+def _plan(endpoint: str | None, options: dict[str, Any]) -> Plan:
     from customauth import BackendNotInstalled, PluginManager
     from customauth.compare import Plan
 
     plugins = PluginManager()
-    usable = tuple(info.name for info in plugins.describe() if info.problem is None)
-    for name in backends:
+    for name in options["backends"]:
         plugins.backend(name)
-    chosen = tuple(dict.fromkeys(backends)) or usable
+    usable = tuple(info.name for info in plugins.describe() if info.problem is None)
+    chosen = tuple(dict.fromkeys(options.pop("backends"))) or usable
     if not chosen:
         raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[all]"')
     common: dict[str, Any] = {
         "backends": chosen,
+        "scenarios": _chosen_scenarios(options.pop("scenarios"), plugins),
         "rounds": options.pop("rounds"),
+        "quick": options.pop("quick"),
+        "raw": not options.pop("no_raw"),
         "timeout": options.pop("timeout"),
+        "environment": options.pop("environment"),
         "plugins": plugins,
     }
-    _refuse_needless(endpoint, options)
+    if protocols := options.pop("protocols"):
+        common["versions"] = tuple(VERSIONS[name] for name in dict.fromkeys(protocols))
+    if transports := options.pop("transports"):
+        common["transports"] = tuple(Transport(name) for name in dict.fromkeys(transports))
     if endpoint is None:
-        from customauth.gateway import running
-
-        async with running() as sample:
-            assert sample.signed is not None  # noqa: S101 - without a configuration it is the sample
-            yield Plan(endpoint=sample.endpoint, credentials=sample.signed, **common)
-    else:
-        credentials = take_credentials(options)
-        yield Plan(endpoint=take_endpoint(options, endpoint), credentials=credentials, **common)
+        _refuse_needless(options)
+        return Plan(**common)
+    if topic := options.pop("topic"):
+        common["topic"] = topic
+    credentials = take_credentials(options)
+    return Plan(endpoint=take_endpoint(options, endpoint), credentials=credentials, **common)
 
 
-def _refuse_needless(endpoint: str | None, options: dict[str, Any]) -> None:
+def _chosen_scenarios(names: tuple[str, ...], plugins: Any) -> tuple[Scenario, ...]:
+    from customauth.compare import known_scenarios
+
+    known = {scenario.name: scenario for scenario in known_scenarios(plugins)}
+    for name in names:
+        if name not in known:
+            raise Misuse(f"there is no scenario {name!r}", f"take of these: {', '.join(known)}")
+    return tuple(scenario for scenario in known.values() if not names or scenario.name in names)
+
+
+def _refuse_needless(options: dict[str, Any]) -> None:
     """Refuse what would be ignored: the local gateway comes with its own credentials and CA."""
     needless = [name for name, value in options.items() if value]
-    if endpoint is None and needless:
+    if needless:
         raise Misuse(
             f"--{needless[0].replace('_', '-')} is for an ENDPOINT, and none is given",
             "give the ENDPOINT (HOST[:PORT]), or leave the option out to use the local gateway",
         )
 
 
-def _print(reports: list[Report], *, as_json: bool, as_markdown: bool) -> None:
-    from customauth.compare.report import markdown, rows
+def _judged(report: Report, before: Report | None, limits: list[Threshold]) -> list[Judgement]:
+    if not limits:
+        return []
+    from customauth.compare.baseline import judge
 
-    if as_json:
-        documents = [report.to_json() for report in reports]
-        click.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=2))
-    elif as_markdown:
-        click.echo(markdown(reports))
-    else:
-        from customauth.cli.table import print_table
+    judgements = judge(report, before, limits)
+    for judgement in judgements:
+        for line in judgement.lines:
+            say(f"broken: {judgement.threshold}: {line}")
+    return judgements
 
-        table = rows(reports)
-        if len(reports) == 1:
-            # What would be the same in every row.
-            libraries = "".join(f"; {backend} is {library}" for backend, library in reports[0].libraries.items())
-            click.echo(f"{reports[0].environment}, {reports[0].machine}{libraries}")
-            table = [
-                {name: cell for name, cell in row.items() if name not in ("environment", "library")} for row in table
-            ]
-        print_table(table)
+
+def _code(report: Report, judgements: list[Judgement]) -> ExitCode:
+    """Decide the exit code, and say what to do about any but 0."""
+    from customauth.compare import State
+
+    if judgements:
+        if any(judgement.broken for judgement in judgements):
+            say("next: see what is slower or other than before, and mend it, or move the threshold")
+            return ExitCode.THRESHOLD
+        return ExitCode.OK
+    wrong = [
+        cell
+        for cell in report.cells
+        if cell.state is State.ERROR or (cell.behaviour is not None and not cell.behaviour.as_expected)
+    ]
+    if not wrong:
+        return ExitCode.OK
+    cell = wrong[0]
+    say(
+        f"next: {len(wrong)} of {len(report.cells)} cells did not end as they should; look at one alone: "
+        f"customauth compare --backend {cell.backend} --scenario {cell.scenario} -V {cell.version}"
+    )
+    return ExitCode.REFUSED
+
+
+def _names(report: Report) -> list[str]:
+    from customauth.compare.figures import backends
+
+    return backends(report)

@@ -1,65 +1,192 @@
-"""What one backend did in one scenario."""
+"""What a comparison found: plain data that is stored as one JSON document, merged, and drawn.
+
+The document is published as ``schema.json`` beside this file; everything that is shown is made from it alone.
+"""
 
 from __future__ import annotations
 
 import enum
 import statistics
+from collections.abc import Iterable
 from typing import Any
 
-from attrs import frozen
+from attrs import Factory, evolve, frozen
+
+SCHEMA = 2
+"""The version of the document."""
 
 
-class Outcome(enum.Enum):
-    """How the attempts of a cell ended."""
+class Kind(enum.Enum):
+    """What a scenario is for."""
 
-    CONNECTED = "connected"
-    FAILED = "failed"
+    SPEED = "speed"
+    BEHAVIOUR = "behaviour"
+
+
+class State(enum.Enum):
+    """Whether a cell was run."""
+
+    RUN = "run"
     NOT_RUN = "not run"
+    """The backend, the version or the transport cannot do it; ``why`` says so."""
+    ERROR = "error"
+    """It broke down; ``why`` has the error."""
+
+
+@frozen(kw_only=True)
+class Measure:
+    """One thing that a scenario measures.
+
+    :ivar name: its key in the document, such as ``connect``.
+    :ivar unit: ``ms``, ``/s``, ``KiB`` or ``count``.
+    """
+
+    name: str
+    title: str
+    unit: str
+    lower_is_better: bool = True
+
+
+@frozen(kw_only=True)
+class ScenarioInfo:
+    """A scenario, as the document describes it."""
+
+    name: str
+    title: str
+    description: str
+    kind: Kind
+    measures: tuple[Measure, ...] = ()
+
+
+@frozen(kw_only=True)
+class Behaviour:
+    """How a backend ended what a behaviour scenario made it do; of several rounds the first that was not as expected.
+
+    :ivar expected: in words, what should have been said.
+    :ivar as_expected: whether it was.
+    :ivar error: the class of the error; None where there was none.
+    :ivar cause: the class of the library's or the system's own exception, ``module.Class``.
+    :ivar message: the error's text, without trace ids, so that rounds and runs compare.
+    :ivar milliseconds: until it was told, of each round.
+    """
+
+    expected: str
+    as_expected: bool
+    error: str | None = None
+    stage: str | None = None
+    reason_code: int | None = None
+    message: str | None = None
+    cause: str | None = None
+    cause_message: str | None = None
+    retryable: bool | None = None
+    milliseconds: tuple[float, ...] = ()
 
 
 @frozen(kw_only=True)
 class Cell:
-    """One backend, one protocol version, one scenario.
+    """One scenario with one backend, protocol version and transport, in one environment.
 
-    :ivar as_expected: whether it ended as the scenario says it should; None when it was not run.
-    :ivar error: the class of the error, and ``reason`` its message.
-    :ivar milliseconds: of each attempt, in the order made.
+    :ivar raw: the library alone, without customauth's layer.
+    :ivar measurements: all values, by the measure's name, in the order taken.
     """
 
+    environment: str
     scenario: str
     backend: str
     version: str
-    outcome: Outcome
-    as_expected: bool | None = None
-    error: str | None = None
-    reason: str | None = None
-    milliseconds: tuple[float, ...] = ()
+    transport: str = "mqtt"
+    raw: bool = False
+    state: State = State.RUN
+    why: str | None = None
+    behaviour: Behaviour | None = None
+    measurements: dict[str, tuple[float, ...]] = Factory(dict)
 
-    @property
-    def median(self) -> float | None:
-        """The median time of an attempt, in milliseconds."""
-        return statistics.median(self.milliseconds) if self.milliseconds else None
+    def median(self, measure: str) -> float | None:
+        """Return the median of a measure, None where it was not taken."""
+        values = self.measurements.get(measure)
+        return statistics.median(values) if values else None
+
+    def percentile(self, measure: str, part: float) -> float | None:
+        """Return the value below which ``part`` (0 to 1) of a measure's values lie."""
+        values = sorted(self.measurements.get(measure, ()))
+        return values[min(int(part * len(values)), len(values) - 1)] if values else None
+
+
+@frozen(kw_only=True)
+class BackendInfo:
+    """A backend in an environment."""
+
+    library: str
+    library_version: str
+    distribution: str
+    distribution_version: str
+    features: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Environment:
+    """Where cells were taken.
+
+    :ivar id: short and unique in a document, such as ``py3.11`` or ``py3.12-lowest``.
+    """
+
+    id: str
+    python: str
+    platform: str
+    processor: str = ""
+    processors: int = 1
+    backends: dict[str, BackendInfo] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class Report:
+    """A whole comparison.
+
+    :ivar created: UTC, ISO 8601.
+    :ivar endpoint: ``local`` for the gateway that the comparison started itself.
+    :ivar rounds: how many turns each cell had.
+    """
+
+    customauth: str
+    created: str
+    endpoint: str = "local"
+    rounds: int = 1
+    quick: bool = False
+    environments: tuple[Environment, ...] = ()
+    scenarios: tuple[ScenarioInfo, ...] = ()
+    cells: tuple[Cell, ...] = ()
+
+    def merged_with(self, others: Iterable[Report]) -> Report:
+        """Return one report of several, taken in environments of different ids.
+
+        :raises ValueError: when two have an environment of the same id.
+        """
+        everything = [self, *others]
+        environments = tuple(each for report in everything for each in report.environments)
+        ids = [each.id for each in environments]
+        if len(set(ids)) != len(ids):
+            twice = max(ids, key=ids.count)
+            raise ValueError(f"two reports are of environment {twice!r}; give each its own --environment")
+        scenarios = {each.name: each for report in reversed(everything) for each in report.scenarios}
+        return evolve(
+            self,
+            environments=environments,
+            scenarios=tuple(scenarios.values()),
+            cells=tuple(cell for report in everything for cell in report.cells),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the cell as plain data."""
-        return {
-            "scenario": self.scenario,
-            "backend": self.backend,
-            "version": self.version,
-            "outcome": self.outcome.value,
-            "as_expected": self.as_expected,
-            "error": self.error,
-            "reason": self.reason,
-            "milliseconds": list(self.milliseconds),
-        }
+        """Return the document."""
+        from customauth.compare.document import to_document
+
+        return to_document(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Cell:
-        """Read back what :meth:`to_json` gave.
+    def from_json(cls, text: str) -> Report:
+        """Read a document.
 
-        :raises ValueError: when it is something else.
+        :raises ValueError: when it is something else, or of another schema.
         """
-        try:
-            return cls(**{**data, "outcome": Outcome(data["outcome"]), "milliseconds": tuple(data["milliseconds"])})
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a cell of a comparison: {error}") from error
+        from customauth.compare.document import from_document
+
+        return from_document(text)

@@ -1,0 +1,183 @@
+"""The verdict: every sentence is what the numbers say, and nothing else is said."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import evolve
+from hypothesis import given
+
+from customauth.compare.result import Measure, Report, State
+from customauth.compare.verdict import BackendVerdict, verdict
+from made_reports import behaviour, endings, joined, reports, speeds, with_cells
+from sample_report import BACKENDS, hostile_report, sample_report
+
+FAST, MIDDLE, SLOW = (10, 10.1, 9.9, 10, 10.2), (12, 12.1, 11.9, 12, 12.2), (30, 30.1, 29.9, 30, 30.2)
+NOISY = (6, 30, 12, 9, 25)
+
+
+def _of(report: Report, name: str) -> BackendVerdict:
+    return next(each for each in verdict(report).backends if each.backend == name)
+
+
+def test_the_fastest_and_the_slowest_are_told_with_ratio_and_neighbour() -> None:
+    report = speeds({"a": FAST, "b": MIDDLE, "c": SLOW})
+    assert _of(report, "a").best_for == ("Best for Connect (10.0 ms, 1.20x ahead of b).",)
+    assert _of(report, "a").apart == ()
+    assert _of(report, "b").sentences == ("Nothing sets it apart.",)
+    assert _of(report, "c").apart == ("Last at Connect (3.00x behind a).",)
+
+
+def test_more_of_a_rate_is_better() -> None:
+    rate = Measure(name="rate", title="rate", unit="/s", lower_is_better=False)
+    report = speeds({"a": FAST, "b": MIDDLE, "c": SLOW}, measure=rate)
+    assert _of(report, "c").best_for == ("Best for Connect (30.0 /s, 2.50x ahead of b).",)
+    assert _of(report, "a").apart == ("Last at Connect (3.00x behind c).",)
+
+
+def test_two_that_differ_within_the_noise_are_level() -> None:
+    report = speeds({"a": FAST, "b": NOISY, "c": SLOW})
+    for name in ("a", "b"):
+        assert _of(report, name).best_for == ("Nowhere ahead of all others; level with the best at Connect.",)
+    assert _of(speeds({"a": FAST, "b": NOISY}), "b").apart == ()
+
+
+def test_of_few_values_nothing_is_said() -> None:
+    found = verdict(speeds({"a": (1, 1, 1), "b": (9, 9, 9)}))
+    assert [each.sentences for each in found.backends] == [("Nothing sets it apart.",)] * 2
+    assert found.general[0] == "Fewer than 4 values, so nothing is said of: Connect; more --rounds give more."
+
+
+def test_a_backend_alone_is_ahead_of_nobody() -> None:
+    assert _of(speeds({"a": FAST}), "a").sentences == ("Nothing sets it apart.",)
+
+
+def test_what_the_layer_costs_is_told_beside_the_library_alone() -> None:
+    report = speeds({"a": MIDDLE, "b": FAST}, raw={"a": FAST, "b": FAST})
+    assert "customauth's layer costs it, against the library alone: Connect 1.20x." in _of(report, "a").apart
+    assert _of(report, "b").apart == ()
+    assert _of(speeds({"a": FAST}, raw={"a": MIDDLE}), "a").apart == ()
+
+
+def test_a_claim_that_holds_on_one_version_only_says_so() -> None:
+    report = joined(speeds({"a": FAST, "b": SLOW}), speeds({"a": FAST, "b": FAST}, version="3.1.1"))
+    assert _of(report, "a").best_for == ("Best for Connect (10.0 ms, 3.00x ahead of b; MQTT 5).",)
+
+
+def test_a_claim_that_holds_in_one_environment_only_says_so() -> None:
+    there = speeds({"a": FAST, "b": FAST}, environment="py3.12")
+    report = speeds({"a": FAST, "b": SLOW}).merged_with([there])
+    assert _of(report, "a").best_for == ("Best for Connect (10.0 ms, 3.00x ahead of b; in py3.11).",)
+
+
+def test_what_others_can_and_one_cannot_is_told() -> None:
+    report = speeds({"a": FAST, "b": FAST}, features={"a": ("mqtt5", "websocket"), "b": ("mqtt5",)})
+    assert _of(report, "a").cannot == ()
+    assert _of(report, "b").cannot == ("Cannot do what others here can: websocket.",)
+
+
+def test_what_was_not_run_is_told_with_the_reason() -> None:
+    report = speeds({"a": FAST, "b": FAST})
+    cell = evolve(report.cells[1], version="3.1.1", state=State.NOT_RUN, why="b does not do mqtt311", measurements={})
+    found = _of(with_cells(report, cell), "b")
+    assert found.cannot == ("Not run: connect (MQTT 3.1.1): b does not do mqtt311.",)
+
+
+def test_what_is_missing_says_so() -> None:
+    report = speeds({"a": FAST, "b": FAST}, features={"c": ()})
+    broken = evolve(report.cells[1], transport="wss", state=State.ERROR, why="RuntimeError: fell over", measurements={})
+    other = evolve(report.cells[0], transport="wss")
+    report = with_cells(report, broken, other)
+    assert _of(report, "b").missing == ("Broke down at connect (over wss): RuntimeError: fell over.",)
+    assert _of(report, "c").missing == ("Nothing was run with it.",)
+    without = evolve(report, cells=tuple(cell for cell in report.cells if cell is not broken))
+    assert _of(without, "b").missing == ("No values of Connect.",)
+
+
+def test_a_library_that_was_not_measured_alone_says_why() -> None:
+    report = speeds({"a": FAST, "b": FAST}, raw={"a": FAST})
+    cell = evolve(report.cells[2], backend="b", state=State.NOT_RUN, why="b brings no driver.", measurements={})
+    found = _of(with_cells(report, cell), "b")
+    assert found.missing == ("The library alone was not measured: connect: b brings no driver.",)
+
+
+def test_a_behaviour_that_is_not_as_expected_sets_apart_and_so_does_being_the_only_one_right() -> None:
+    wrong = behaviour("ConnectTimeout", as_expected=False)
+    report = endings({"a": behaviour("ConnackRefused"), "b": wrong, "c": evolve(wrong, error=None)})
+    assert _of(report, "a").best_for == ("The only one that ends as it should: refused.",)
+    assert _of(report, "b").apart == ("Not as expected: refused: ConnectTimeout.",)
+    assert _of(report, "c").apart == ("Not as expected: refused: no error.",)
+    assert verdict(report).general == ("0 of 1 behaviours end as they should with every backend that ran them.",)
+
+
+def test_behaviours_that_all_end_as_they_should_set_nobody_apart() -> None:
+    found = verdict(endings({"a": behaviour("ConnackRefused"), "b": behaviour("ConnackRefused")}))
+    assert [each.sentences for each in found.backends] == [("Nothing sets it apart.",)] * 2
+    assert found.general == ("1 of 1 behaviours end as they should with every backend that ran them.",)
+
+
+def _in_eight_settings(*slow: tuple[str, str, str]) -> Report:
+    """Return a report of two environments, versions and transports, ``b`` slow in those that are given."""
+    environments = [
+        joined(
+            *(
+                speeds(
+                    {"a": FAST, "b": SLOW if (environment, version, transport) in slow else FAST},
+                    environment=environment,
+                    version=version,
+                    transport=transport,
+                )
+                for version in ("5", "3.1.1")
+                for transport in ("mqtt", "wss")
+            )
+        )
+        for environment in ("here", "there")
+    ]
+    return environments[0].merged_with(environments[1:])
+
+
+def test_chance_in_one_of_many_settings_is_not_told() -> None:
+    assert _of(_in_eight_settings(("here", "5", "wss")), "b").apart == ()
+
+
+def test_what_holds_in_every_environment_is_told_though_on_one_version_and_transport_only() -> None:
+    found = _of(_in_eight_settings(("here", "5", "wss"), ("there", "5", "wss")), "b")
+    assert found.apart == ("Last at Connect (3.00x behind a; MQTT 5 over wss).",)
+
+
+def test_the_names_are_those_of_the_report() -> None:
+    renamed = {name: f"lib-{number}" for number, name in enumerate(BACKENDS)}
+    report = sample_report()
+    other = evolve(
+        report,
+        environments=tuple(
+            evolve(each, backends={renamed[name]: info for name, info in each.backends.items()})
+            for each in report.environments
+        ),
+        cells=tuple(
+            evolve(cell, backend=renamed[cell.backend], why=cell.why and re.sub(r"^\w+", "it", cell.why))
+            for cell in report.cells
+        ),
+    )
+    for before, after in zip(verdict(report).backends, verdict(other).backends, strict=True):
+        assert after.backend == renamed[before.backend]
+        assert len(after.sentences) == len(before.sentences)
+        assert not any(re.search(rf"\b{name}\b", " ".join(after.sentences)) for name in BACKENDS)
+
+
+def test_it_reads_in_one_screen() -> None:
+    found = verdict(sample_report())
+    sentences = [sentence for each in found.backends for sentence in each.sentences]
+    assert len(sentences) + len(found.general) <= 30
+    assert max(map(len, sentences)) < 400
+
+
+@given(reports())
+def test_any_report_has_a_verdict_on_each_of_its_backends(report: Report) -> None:
+    found = verdict(report)
+    assert {cell.backend for cell in report.cells} <= {each.backend for each in found.backends}
+    assert all(each.sentences for each in found.backends)
+
+
+def test_a_hostile_report_has_a_verdict() -> None:
+    assert len(verdict(hostile_report()).backends) == 2
