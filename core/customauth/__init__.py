@@ -6,6 +6,7 @@ The names below are the public API. Each is imported at its first use, so that `
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from customauth._lazy import lazy_names
@@ -228,4 +229,4 @@ __all__ = [
 ]
 
 
-__getattr__ = lazy_names(__name__, _HOMES, modules=("sync",))
+__getattr__: Callable[[str], object] = lazy_names(__name__, _HOMES, modules=("sync",))

@@ -89,11 +89,11 @@ class CredentialsUnavailable(CustomAuthError):
     The message names the kind of that exception only: its text is a stranger's and may hold a secret.
     """
 
-    hint = "see what the function that gives the credentials raised: it is this error's cause"
+    hint: str = "see what the function that gives the credentials raised: it is this error's cause"
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(f"the source of the credentials failed with {type(cause).__name__}")
-        self.__cause__ = cause
+        self.__cause__: BaseException | None = cause
 
 
 class BackendError(CustomAuthError):
@@ -127,7 +127,7 @@ class ConnectError(CustomAuthError):
 
     backend: str = ""
     endpoint: str = ""
-    hint = "check that it is an MQTT server which listens at the endpoint's port, and its log"
+    hint: str = "check that it is an MQTT server which listens at the endpoint's port, and its log"
 
     default_stage: ClassVar[Stage] = Stage.CONNACK
     default_retryable: ClassVar[bool] = True
@@ -151,20 +151,20 @@ class DialError(ConnectError):
     """The peer was not reached, or no secure connection to it could be made."""
 
     default_stage = Stage.TCP
-    hint = "check the network between this machine and the endpoint"
+    hint: str = "check the network between this machine and the endpoint"
 
 
 class NameNotResolved(DialError):
     """The endpoint's name has no address."""
 
     default_stage = Stage.NAME
-    hint = "check the endpoint's spelling: aws iot describe-endpoint --endpoint-type iot:Data-ATS"
+    hint: str = "check the endpoint's spelling: aws iot describe-endpoint --endpoint-type iot:Data-ATS"
 
 
 class ConnectionRefused(DialError):
     """The address was resolved, but no TCP connection could be made."""
 
-    hint = "check the port (custom authentication is on 443) and that nothing in between blocks it"
+    hint: str = "check the port (custom authentication is on 443) and that nothing in between blocks it"
 
 
 _PROXY_AUTHENTICATION_REQUIRED = 407
@@ -186,7 +186,7 @@ class ProxyRefused(DialError):
     """
 
     default_stage = Stage.PROXY
-    hint = "check the proxy's URL, its user and password, and that the proxy reaches the endpoint"
+    hint: str = "check the proxy's URL, its user and password, and that the proxy reaches the endpoint"
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         settled = status is not None and (
@@ -238,7 +238,7 @@ class UpgradeRejected(DialError):
     """
 
     default_stage = Stage.UPGRADE
-    hint = "check endpoint, port and path (/mqtt on AWS), and what stands between that answers in its place"
+    hint: str = "check endpoint, port and path (/mqtt on AWS), and what stands between that answers in its place"
 
     def __init__(self, status: int, detail: str = "") -> None:
         message = f"the WebSocket was refused with HTTP status {status}"
@@ -257,14 +257,14 @@ class BackendFault(ConnectError):
     """
 
     default_retryable = False
-    hint = "choose another backend, and report this to the plug-in's authors"
+    hint: str = "choose another backend, and report this to the plug-in's authors"
 
 
 class ClosedBeforeConnack(ConnectError):
     """The peer closed the connection after CONNECT and before a CONNACK: how AWS refuses MQTT 3.1.1 (F3)."""
 
     default_retryable = False
-    hint = (
+    hint: str = (
         "AWS refuses an MQTT 3.1.1 client without a word: connect once with --protocol 5, which says more, "
         "and check authorizer name, user name and password or token and signature, and the policy for this client id"
     )
@@ -332,7 +332,7 @@ class ConnackRefused(ConnectError):
     :ivar reason_string: the reason string of MQTT 5, where the server sent one and the library passes it on (F1).
     """
 
-    hint = "read the reason code and the server's log"
+    hint: str = "read the reason code and the server's log"
 
     def __init__(self, reason_code: int, reason_string: str | None = None) -> None:
         if reason_code >= 0x80:
@@ -351,7 +351,7 @@ class ConnackRefused(ConnectError):
 class ConnectTimeout(ConnectError, TimeoutError):
     """The deadline passed; ``stage`` names what was being waited for."""
 
-    hint = "raise --timeout, or check what between this machine and the endpoint swallows packets"
+    hint: str = "raise --timeout, or check what between this machine and the endpoint swallows packets"
 
     def __init__(self, timeout: float, stage: Stage) -> None:
         super().__init__(f"no answer within {timeout:g} s, waiting for {stage.value}", stage=stage)
@@ -420,7 +420,7 @@ class Disconnected(CustomAuthError):
     :ivar reason_string: MQTT 5 only, where the server sent one (E16).
     """
 
-    hint = "connect again, or let a customauth.session do so"
+    hint: str = "connect again, or let a customauth.session do so"
 
     def __init__(
         self,
@@ -487,7 +487,7 @@ class RequestRefused(CustomAuthError):
     """
 
     what: ClassVar[str] = "the request"
-    hint = "read the reason code and the server's log"
+    hint: str = "read the reason code and the server's log"
 
     def __init__(self, reason_code: int, reason_string: str | None = None, *, subject: str = "") -> None:
         name = _REQUEST_NAMES.get(reason_code, "unknown code")
@@ -521,7 +521,7 @@ class UnsubscribeRefused(RequestRefused):
 class RequestTimeout(CustomAuthError, TimeoutError):
     """The server did not answer a request in time. Whether it took it is not known."""
 
-    hint = "raise the timeout; AWS answers no publish beyond 100 a second for a connection (E28)"
+    hint: str = "raise the timeout; AWS answers no publish beyond 100 a second for a connection (E28)"
 
     def __init__(self, timeout: float, awaited: str) -> None:
         super().__init__(f"no {awaited} within {timeout:g} s")
@@ -533,7 +533,7 @@ class SessionEnded(CustomAuthError):
     :param reason: what ended it, None where its user did; it becomes the cause.
     """
 
-    hint = "begin another session"
+    hint: str = "begin another session"
 
     def __init__(self, reason: Exception | None = None) -> None:
         if reason is None:
@@ -545,7 +545,7 @@ class SessionEnded(CustomAuthError):
             # The text of a stranger's exception may hold a secret.
             message = f"the session has ended with {type(reason).__name__}"
         super().__init__(message)
-        self.__cause__ = reason
+        self.__cause__: BaseException | None = reason
 
     def again(self) -> SessionEnded:
         """Return the same once more, to be raised in another place."""
@@ -555,7 +555,7 @@ class SessionEnded(CustomAuthError):
 class SessionQueueFull(CustomAuthError):
     """As many publishes of a session as may wait for their acknowledgement do. This one was not taken."""
 
-    hint = "wait for some of them to be acknowledged, drop this one, or give the session a larger queue"
+    hint: str = "wait for some of them to be acknowledged, drop this one, or give the session a larger queue"
 
     def __init__(self, queue: int) -> None:
         super().__init__(f"{queue} publishes wait for their acknowledgement, and the session takes no more")

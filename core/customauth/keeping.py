@@ -50,7 +50,7 @@ class Keeper:
         self.connection: Connection | None = None
         self.lost: Disconnected | None = None
         self.end: SessionEnded | None = None
-        self.board = StateBoard()
+        self.board: StateBoard = StateBoard()
         self._terms = terms
         self._subscriptions = subscriptions
         self._outbox = outbox

@@ -20,7 +20,7 @@ class Pending:
     __slots__ = ("answer", "message")
 
     def __init__(self, message: Message) -> None:
-        self.message = message
+        self.message: Message = message
         self.answer: asyncio.Future[Acknowledgement] = asyncio.get_running_loop().create_future()
 
 

@@ -20,7 +20,7 @@ class Subscriptions:
     """
 
     def __init__(self) -> None:
-        self.inbox = Inbox(_no_flow)
+        self.inbox: Inbox = Inbox(_no_flow)
         self._granted: set[str] = set()
         # What the server may still have, though nobody here wants it any more.
         self._left: set[str] = set()

@@ -82,7 +82,7 @@ class StateBoard:
     """
 
     def __init__(self) -> None:
-        self.now = SessionState(kind=SessionStateKind.CLOSED, attempt=0)
+        self.now: SessionState = SessionState(kind=SessionStateKind.CLOSED, attempt=0)
         # A listener that nobody holds any more is gone.
         self._listeners: weakref.WeakSet[States] = weakref.WeakSet()
         self._ended = False

@@ -601,6 +601,20 @@ def test_a_connection_is_cut_on_demand(gateway: RunningGateway, ca_file: Path, a
     asyncio.run(main())
 
 
+def test_cutting_all_does_not_wait_for_those_that_come_meanwhile(gateway: RunningGateway, ca_file: Path) -> None:
+    async def main() -> None:
+        async with logged_in(gateway, ca_file) as (proxy, client):
+            cutting = asyncio.create_task(proxy.cut_all(abruptly=False))
+            # The first has its farewell to say, so that the second is there before the first has ended.
+            async with connected(proxy.port, ca_file) as other:
+                await other.connect(login())
+                assert await end_of(client) == (b"", "closed")
+                await asyncio.wait_for(cutting, 10)
+                assert not proxy.connections[1].ended.is_set()
+
+    asyncio.run(main())
+
+
 def test_who_waits_for_a_packet_learns_that_the_connection_has_ended(gateway: RunningGateway, ca_file: Path) -> None:
     async def main() -> None:
         async with logged_in(gateway, ca_file) as (proxy, _):

@@ -3,6 +3,7 @@
 Feed what arrives to a :class:`FrameReader`, :func:`decode` each frame, and :func:`encode` what is to be sent.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from customauth._lazy import lazy_names
@@ -128,4 +129,4 @@ __all__ = [
     "encode",
 ]
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__: Callable[[str], object] = lazy_names(__name__, _HOMES)

@@ -12,6 +12,7 @@ the path of a configuration file.
 There is nothing to rewrite in here for pytest, who would warn where a conftest.py imports it, too: PYTEST_DONT_REWRITE.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from customauth._lazy import lazy_names
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalGateway", "customauth_gateway", "customauth_gateway_config", "customauth_session_gateway"]
 
 # The comparison uses the servers and proxies of this package where pytest is not installed.
-__getattr__ = lazy_names(
+__getattr__: Callable[[str], object] = lazy_names(
     __name__,
     {
         "fixtures": ("customauth_gateway", "customauth_gateway_config", "customauth_session_gateway"),

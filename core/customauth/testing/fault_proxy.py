@@ -98,13 +98,14 @@ class FaultProxy:
         return self.connections[number]
 
     async def cut_all(self, abruptly: bool = True) -> None:
-        """End every connection at once, on both sides, and return when all have ended.
+        """End every connection that there is, on both sides, and return when these have ended; others may have come.
 
         :param abruptly: with an RST in place of the farewells of TLS and TCP.
         """
-        for connection in self.connections:
+        present = list(self.connections)
+        for connection in present:
             connection.cut(abruptly)
-        for connection in self.connections:
+        for connection in present:
             await connection.ended.wait()
 
     def _open(self) -> None:

@@ -57,9 +57,9 @@ class ProxiedConnection:
         self.fault = fault
         self.sni: str | None = None
         self.alpn: str | None = None
-        self.websocket = False
+        self.websocket: bool = False
         self.error: Exception | None = None
-        self.ended = asyncio.Event()
+        self.ended: asyncio.Event = asyncio.Event()
         self._sides = sides
         self._passages = Passages(fault)
         self._arrived = asyncio.Event()
