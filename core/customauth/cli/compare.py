@@ -182,7 +182,7 @@ def _plan(endpoint: str | None, options: dict[str, Any]) -> Plan:
         raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[all]"')
     common: dict[str, Any] = {
         "backends": chosen,
-        "scenarios": _chosen_scenarios(options.pop("scenarios"), plugins),
+        "scenarios": _chosen_scenarios(options.pop("scenarios"), plugins, quick=options["quick"]),
         "rounds": options.pop("rounds"),
         "quick": options.pop("quick"),
         "raw": not options.pop("no_raw"),
@@ -203,14 +203,16 @@ def _plan(endpoint: str | None, options: dict[str, Any]) -> Plan:
     return Plan(endpoint=take_endpoint(options, endpoint), credentials=credentials, **common)
 
 
-def _chosen_scenarios(names: tuple[str, ...], plugins: Any) -> tuple[Scenario, ...]:
+def _chosen_scenarios(names: tuple[str, ...], plugins: Any, *, quick: bool) -> tuple[Scenario, ...]:
     from customauth.compare import known_scenarios
 
     known = {scenario.name: scenario for scenario in known_scenarios(plugins)}
     for name in names:
         if name not in known:
             raise Misuse(f"there is no scenario {name!r}", f"take of these: {', '.join(known)}")
-    return tuple(scenario for scenario in known.values() if not names or scenario.name in names)
+    if names:
+        return tuple(scenario for scenario in known.values() if scenario.name in names)
+    return tuple(scenario for scenario in known.values() if scenario.quick or not quick)
 
 
 def _refuse_needless(options: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ What it found is a :class:`Report`; everything that is shown is made from that a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from customauth._lazy import lazy_names
@@ -85,4 +86,4 @@ __all__ = [
     "run",
 ]
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__: Callable[[str], object] = lazy_names(__name__, _HOMES)

@@ -47,7 +47,7 @@ class Plan:
     :param endpoint: the server; None for a local gateway, which the comparison starts itself.
     :param credentials: what that server accepts; needed with an endpoint, and only there.
     :param backends: by name; all whose library is installed unless given.
-    :param scenarios: all that there are unless given (:func:`known_scenarios`).
+    :param scenarios: all that there are (:func:`known_scenarios`) unless given; when ``quick`` those for a first look.
     :param rounds: turns of each subject in each scenario; 5 unless given, 2 when ``quick``.
     :param raw: whether the libraries alone take part.
     :param quick: repeat little: for a first look, not for numbers to rely on.
@@ -112,7 +112,9 @@ async def run(plan: Plan) -> AsyncGenerator[Progress, None]:
     :raises RuntimeError: the local gateway did not start.
     """
     backends = _backends(plan)
-    scenarios = known_scenarios(plan.plugins) if plan.scenarios is None else plan.scenarios
+    scenarios = plan.scenarios
+    if scenarios is None:
+        scenarios = tuple(each for each in known_scenarios(plan.plugins) if each.quick or not plan.quick)
     environment = this_environment(plan.plugins, tuple(backend.name for backend in backends), plan.environment)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     cells: list[Cell] = []

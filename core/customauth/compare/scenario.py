@@ -51,6 +51,7 @@ class Scenario(abc.ABC):
     :cvar needs: a backend without these features is not asked.
     :cvar limit: seconds after which a turn has broken down.
     :cvar rounds: more turns than this are not taken, however many are asked for; None for no limit.
+    :cvar quick: whether a quick comparison takes it too.
     """
 
     name: ClassVar[str]
@@ -65,6 +66,7 @@ class Scenario(abc.ABC):
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT, Transport.WSS)
     rounds: ClassVar[int | None] = None
     limit: ClassVar[float] = 60.0
+    quick: ClassVar[bool] = True
 
     @abc.abstractmethod
     async def turn(self, bench: Bench, subject: Subject) -> Turn:

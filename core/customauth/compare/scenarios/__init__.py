@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from customauth.compare.scenario import Scenario
+from customauth.compare.scenarios.authentication import login_scenarios
 from customauth.compare.scenarios.connect import ConnectTime
 from customauth.compare.scenarios.connect_rate import ConnectRate
+from customauth.compare.scenarios.faults import fault_scenarios
 from customauth.compare.scenarios.import_time import ImportTime
 from customauth.compare.scenarios.memory import MemoryAndThreads
 from customauth.compare.scenarios.publish_rate import AcknowledgedRate, UnacknowledgedRate
@@ -28,4 +30,6 @@ def bundled() -> tuple[Scenario, ...]:
         RevokedTime(),
         MemoryAndThreads(),
         ImportTime(),
+        *login_scenarios(),
+        *fault_scenarios(),
     )

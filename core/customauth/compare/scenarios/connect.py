@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import ClassVar
 
 from customauth import Stage
 from customauth.compare.bench import Bench
@@ -31,7 +32,7 @@ class ConnectTime(Scenario):
         "dialer; the gateway's TLS handshake and decision (signature, function, policy) are seen at its end, for all."
     )
     kind = Kind.SPEED
-    measures = (
+    measures: ClassVar[tuple[Measure, ...]] = (
         Measure(name="connect", title="connect", unit="ms"),
         Measure(name="connect-dns", title="DNS, client's end", unit="ms"),
         Measure(name="connect-tcp", title="TCP, client's end", unit="ms"),

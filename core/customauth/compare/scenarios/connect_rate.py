@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 from customauth import ComparisonClient, Transport
 from customauth.compare.bench import Bench
@@ -24,10 +25,12 @@ class ConnectRate(Scenario):
         "blocks has a thread for each."
     )
     kind = Kind.SPEED
-    measures = (Measure(name="connect-rate", title="connects per second", unit="/s", lower_is_better=False),)
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure(name="connect-rate", title="connects per second", unit="/s", lower_is_better=False),
+    )
     local = True
     raw = True
-    transports = (Transport.MQTT,)
+    transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
         clients = [bench.client(subject) for _ in range(bench.repetitions(32, 160))]

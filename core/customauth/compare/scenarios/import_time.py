@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from customauth import MqttVersion, Transport
 from customauth.compare.bench import Bench
@@ -25,12 +26,12 @@ class ImportTime(Scenario):
         "included, as python -X importtime counts it; and how many modules they are."
     )
     kind = Kind.SPEED
-    measures = (
+    measures: ClassVar[tuple[Measure, ...]] = (
         Measure(name="import", title="import", unit="ms"),
         Measure(name="modules", title="modules", unit="count"),
     )
-    versions = (MqttVersion.V5,)
-    transports = (Transport.MQTT,)
+    versions: ClassVar[tuple[MqttVersion, ...]] = (MqttVersion.V5,)
+    transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
         options = bench.options(subject)

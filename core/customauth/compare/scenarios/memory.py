@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import ClassVar
 
 from customauth import MqttVersion, Transport
 from customauth.compare.bench import Bench
@@ -23,16 +24,16 @@ class MemoryAndThreads(Scenario):
         "that holds 100 of them (25 when quick), each of which has published once. Linux."
     )
     kind = Kind.SPEED
-    measures = (
+    measures: ClassVar[tuple[Measure, ...]] = (
         Measure(name="memory", title="memory for each connection", unit="KiB"),
         Measure(name="threads", title="threads for each connection", unit="count"),
     )
     local = True
     raw = True
-    versions = (MqttVersion.V5,)
-    transports = (Transport.MQTT,)
+    versions: ClassVar[tuple[MqttVersion, ...]] = (MqttVersion.V5,)
+    transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
     # One fresh process is like another.
-    rounds = 3
+    rounds: ClassVar[int | None] = 3
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
         if sys.platform != "linux":

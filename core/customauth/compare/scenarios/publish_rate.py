@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 from customauth import Transport
 from customauth.compare.bench import Bench
@@ -20,10 +21,12 @@ class AcknowledgedRate(Scenario):
     title = "Publish rate, QoS 1"
     description = "Messages of 64 bytes per second from one connection, 100 in flight, until all are acknowledged."
     kind = Kind.SPEED
-    measures = (Measure(name="publish-qos1", title="publishes per second, QoS 1", unit="/s", lower_is_better=False),)
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure(name="publish-qos1", title="publishes per second, QoS 1", unit="/s", lower_is_better=False),
+    )
     local = True
     raw = True
-    transports = (Transport.MQTT,)
+    transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
         count = bench.repetitions(1000, 10_000)
@@ -44,10 +47,12 @@ class UnacknowledgedRate(Scenario):
         "has taken all before it then. Whether a library has dropped some is not seen here."
     )
     kind = Kind.SPEED
-    measures = (Measure(name="publish-qos0", title="publishes per second, QoS 0", unit="/s", lower_is_better=False),)
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure(name="publish-qos0", title="publishes per second, QoS 0", unit="/s", lower_is_better=False),
+    )
     local = True
     raw = True
-    transports = (Transport.MQTT,)
+    transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
         count = bench.repetitions(2000, 20_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 import customauth
 from customauth import Backoff, SessionStateKind
@@ -24,7 +25,7 @@ class ReconnectTime(Scenario):
         "backoff of nothing: how soon the backend notices, and connects."
     )
     kind = Kind.SPEED
-    measures = (
+    measures: ClassVar[tuple[Measure, ...]] = (
         Measure(name="reconnect", title="reconnect", unit="ms"),
         Measure(name="notice-cut", title="cut noticed", unit="ms"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 from attrs import evolve
 
@@ -22,7 +23,7 @@ class RefusalTime(Scenario):
         "closed connection on MQTT 3.1.1 (F3)."
     )
     kind = Kind.SPEED
-    measures = (Measure(name="refusal", title="refusal told", unit="ms"),)
+    measures: ClassVar[tuple[Measure, ...]] = (Measure(name="refusal", title="refusal told", unit="ms"),)
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
         wrong = _wrongly_signed(bench.credentials)

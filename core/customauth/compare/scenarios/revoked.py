@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from customauth import Transport
 from customauth.compare.bench import Bench
@@ -52,9 +53,9 @@ class RevokedTime(Scenario):
         "process here, with its clock 2000 times as fast."
     )
     kind = Kind.SPEED
-    measures = (Measure(name="revoked", title="revocation told", unit="ms"),)
+    measures: ClassVar[tuple[Measure, ...]] = (Measure(name="revoked", title="revocation told", unit="ms"),)
     local = True
-    transports = (Transport.MQTT,)
+    transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
         from customauth.gateway import Ending, running

@@ -17,7 +17,7 @@ _WARM_UP = 3
 class _RoundTrip(Scenario):
     kind = Kind.SPEED
     raw = True
-    transports = (Transport.MQTT,)
+    transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
     qos: ClassVar[int]
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
@@ -41,7 +41,7 @@ class UnacknowledgedRoundTrip(_RoundTrip):
     name = "round-trip-qos0"
     title = "Round trip, QoS 0"
     description = "From publishing 64 bytes at QoS 0 to the message on the own subscription, one at a time."
-    measures = (Measure(name="round-trip-qos0", title="round trip, QoS 0", unit="ms"),)
+    measures: ClassVar[tuple[Measure, ...]] = (Measure(name="round-trip-qos0", title="round trip, QoS 0", unit="ms"),)
     qos = 0
 
 
@@ -51,5 +51,5 @@ class AcknowledgedRoundTrip(_RoundTrip):
     name = "round-trip-qos1"
     title = "Round trip, QoS 1"
     description = "From publishing 64 bytes at QoS 1 until both its PUBACK and the message are here, one at a time."
-    measures = (Measure(name="round-trip-qos1", title="round trip, QoS 1", unit="ms"),)
+    measures: ClassVar[tuple[Measure, ...]] = (Measure(name="round-trip-qos1", title="round trip, QoS 1", unit="ms"),)
     qos = 1

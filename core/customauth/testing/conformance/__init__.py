@@ -13,34 +13,15 @@ wrong is in one table, :data:`customauth.testing.conformance.table.FAILURES`. Te
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-# Before the rooms are imported, so that a failed assertion in them says what it compared.
-_ROOMS = ("cancelling", "connect", "data", "endings", "failures", "features", "flow", "kit", "lifecycle", "local")
-pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in _ROOMS))
+from customauth._lazy import lazy_names
 
-from customauth.testing.conformance.cancelling import CancellingConformance  # noqa: E402
-from customauth.testing.conformance.connect import ConnectConformance  # noqa: E402
-from customauth.testing.conformance.data import DataConformance  # noqa: E402
-from customauth.testing.conformance.endings import EndingsConformance  # noqa: E402
-from customauth.testing.conformance.failures import FailuresConformance  # noqa: E402
-from customauth.testing.conformance.features import FeaturesConformance  # noqa: E402
-from customauth.testing.conformance.flow import FlowConformance  # noqa: E402
-from customauth.testing.conformance.lifecycle import LifecycleConformance  # noqa: E402
-from customauth.testing.conformance.local import LocalConformance  # noqa: E402
+if TYPE_CHECKING:
+    from customauth.testing.conformance.whole import BackendConformance as BackendConformance
 
 __all__ = ["BackendConformance"]
 
-
-class BackendConformance(
-    FeaturesConformance,
-    ConnectConformance,
-    FailuresConformance,
-    DataConformance,
-    FlowConformance,
-    EndingsConformance,
-    LifecycleConformance,
-    CancellingConformance,
-    LocalConformance,
-):
-    """Everything that a backend owes. Override the fixture ``backend``."""
+# The comparison takes the table from here where pytest is not installed.
+__getattr__: Callable[[str], object] = lazy_names(__name__, {"whole": ("BackendConformance",)})

@@ -32,8 +32,8 @@ _PAYLOADS = {
 _TOPICS = ["a", "sensors/größe/°C", "/", "$aws/things/x/shadow/update", "a/b/c/d/e/f/g/h"]
 _MANY = 1000
 
-each_payload = pytest.mark.parametrize("payload", _PAYLOADS.values(), ids=_PAYLOADS)
-each_qos = pytest.mark.parametrize("qos", [0, 1])
+each_payload: pytest.MarkDecorator = pytest.mark.parametrize("payload", _PAYLOADS.values(), ids=_PAYLOADS)
+each_qos: pytest.MarkDecorator = pytest.mark.parametrize("qos", [0, 1])
 
 
 def _publishes(server: MqttServer) -> list[mqtt.Publish]:

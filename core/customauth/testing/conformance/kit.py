@@ -10,33 +10,39 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
 
-from customauth import (
-    Backend,
-    Connection,
-    CredentialsSource,
-    CustomAuth,
-    Endpoint,
-    Feature,
-    MqttVersion,
-    PluginManager,
-    Transport,
-    UnsupportedFeature,
-    connect,
+from customauth import Backend, Connection, Feature, MqttVersion, UnsupportedFeature
+from customauth.testing.conformance.ways import (
+    ALL_WAYS,
+    ANYBODY,
+    DEADLINE,
+    GRACE,
+    LIMIT,
+    Way,
+    open_connection,
 )
 
-LIMIT = 40.0
-"""Seconds after which something has not come that must come, on however busy a machine."""
-
-DEADLINE = 2.0
-"""Seconds given to an attempt that only its deadline ends."""
-
-GRACE = 2.5
-"""How many seconds late a deadline may be told on a busy machine; the core itself cuts a backend off after 3."""
-
-ANYBODY = CustomAuth(username="conformance", password=b"\x00\xff password")
-"""Credentials for servers that take everybody."""
+# A part of the kit takes all of these from here.
+__all__ = [
+    "ALL_WAYS",
+    "ANYBODY",
+    "DEADLINE",
+    "GRACE",
+    "LIMIT",
+    "PATIENCE",
+    "Held",
+    "Kit",
+    "Way",
+    "each_version",
+    "every_way",
+    "is_refused",
+    "nothing_is_left",
+    "open_connection",
+    "run",
+    "settled",
+    "with_mqtt5",
+]
 
 PATIENCE = 10.0
 """Seconds within which what was ended must be gone."""
@@ -49,38 +55,15 @@ _THREADS = 10
 T = TypeVar("T")
 
 
-@frozen
-class Way:
-    """One way to connect that every backend has which declares it."""
-
-    version: MqttVersion
-    transport: Transport = Transport.MQTT
-
-    def __str__(self) -> str:
-        return f"{self.version.label}-{self.transport.value}"
-
-    @property
-    def needs(self) -> frozenset[Feature]:
-        """What a backend must declare to go it."""
-        version = Feature.MQTT5 if self.version is MqttVersion.V5 else Feature.MQTT311
-        return frozenset({version} | ({Feature.WEBSOCKET} if self.transport is Transport.WSS else set()))
-
-    def to(self, endpoint: Endpoint) -> Endpoint:
-        """Return the endpoint as it is reached on this way."""
-        return evolve(endpoint, transport=self.transport)
-
-
-ALL_WAYS = tuple(Way(version, transport) for transport in Transport for version in MqttVersion)
-
-every_way = pytest.mark.parametrize("way", ALL_WAYS, ids=str)
+every_way: pytest.MarkDecorator = pytest.mark.parametrize("way", ALL_WAYS, ids=str)
 """Run a test with both versions, over TLS and over a WebSocket."""
 
-each_version = pytest.mark.parametrize(
+each_version: pytest.MarkDecorator = pytest.mark.parametrize(
     "way", [Way(version) for version in MqttVersion], ids=lambda way: way.version.label
 )
 """Run a test with both versions over TLS."""
 
-with_mqtt5 = pytest.mark.parametrize("way", [Way(MqttVersion.V5)], ids=["5"])
+with_mqtt5: pytest.MarkDecorator = pytest.mark.parametrize("way", [Way(MqttVersion.V5)], ids=["5"])
 """Run a test with MQTT 5 over TLS."""
 
 
@@ -148,26 +131,6 @@ async def settled(condition: Callable[[], bool], otherwise: str) -> None:
     while not condition():
         assert loop.time() < end, f"{otherwise}: {[str(task.get_coro()) for task in asyncio.all_tasks()]}"
         await asyncio.sleep(_LOOK)
-
-
-async def open_connection(
-    backend: Backend,
-    endpoint: Endpoint,
-    way: Way,
-    credentials: CredentialsSource = ANYBODY,
-    *,
-    plugins: PluginManager | None = None,
-    **options: Any,
-) -> Connection:
-    """Connect on a way, as a user would; options are those of :func:`customauth.connect`."""
-    return await connect(
-        way.to(endpoint),
-        credentials,
-        backend=backend,
-        version=way.version,
-        plugins=plugins or PluginManager(discover=False),
-        **options,
-    )
 
 
 async def is_refused(attempt: Coroutine[Any, Any, Connection], feature: Feature) -> None:

@@ -37,7 +37,6 @@ from customauth import (
     mqtt,
 )
 from customauth.mqtt import PacketType, Property
-from customauth.testing.conformance.kit import DEADLINE
 from customauth.testing.conformance.staging import (
     ConnackBytes,
     PortClosed,
@@ -46,6 +45,7 @@ from customauth.testing.conformance.staging import (
     UnknownName,
     UpgradeAnswer,
 )
+from customauth.testing.conformance.ways import DEADLINE
 from customauth.testing.faults import (
     AlpnRefused,
     Answer,
