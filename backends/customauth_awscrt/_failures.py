@@ -196,7 +196,9 @@ def _error_of(failure: Failure, waited: float, endpoint: Endpoint) -> ConnectErr
         return ConnackRefused(failure.reason_code, failure.reason_string)
     found = _ERRORS.get(_name(failure.error))
     if found is _handshake and endpoint.client_certificate is not None:
-        return _handshake(f"{failure.error}; {_UNASKED}")
+        unasked = _handshake(str(failure.error))
+        unasked.hint = _UNASKED
+        return unasked
     if found is None:
         return ConnectError(f"awscrt failed: {str(failure.error) or type(failure.error).__name__}")
     if isinstance(found, Stage):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from customauth._lazy import lazy_names
+from customauth._lazy import lazy_dir, lazy_names
 from customauth._version import __version__
 
 if TYPE_CHECKING:
@@ -230,3 +230,4 @@ __all__ = [
 
 
 __getattr__: Callable[[str], object] = lazy_names(__name__, _HOMES, modules=("sync",))
+__dir__: Callable[[], list[str]] = lazy_dir(__name__)

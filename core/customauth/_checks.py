@@ -65,6 +65,8 @@ def encoded_once(signature: str) -> None:
 
 def authorizer_name(name: str | None) -> None:
     """Refuse an authorizer name that AWS cannot have (B1, J9)."""
+    if name is not None and not isinstance(name, str):
+        raise CredentialError(f"the authorizer name is a {type(name).__name__}; give a text")
     if name == "":
         raise CredentialError(
             "the authorizer name is empty; leave it out to use the endpoint's default authorizer (A60)"
@@ -75,6 +77,8 @@ def authorizer_name(name: str | None) -> None:
 
 def user_part(user: str) -> None:
     """Refuse a user part that would be cut or could not be sent."""
+    if not isinstance(user, str):
+        raise CredentialError(f"the user part is a {type(user).__name__}; give a text")
     if "?" in user:
         raise CredentialError(
             "the user part holds a '?': AWS reads parameters after the last '?' (A5); give authorizer, token and "

@@ -28,3 +28,8 @@ def lazy_names(
         return value
 
     return find
+
+
+def lazy_dir(package: str) -> Callable[[], list[str]]:
+    """Return a package's ``__dir__``: what it exports, loaded or not, for those who complete names."""
+    return lambda: sorted({*vars(sys.modules[package]), *sys.modules[package].__all__})

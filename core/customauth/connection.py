@@ -247,6 +247,9 @@ class Connection(abc.ABC):
         """Learn that the connection has ended; the first report counts."""
         if self.__ending is not None:
             return
+        if ending.by_server and ending.reason_code is None and self.request.version is MqttVersion.V5:
+            # A server that ends a connection of MQTT 5 on purpose says why.
+            ending.hint = Disconnected.hint
         self.__ending = ending
         for answer in self.__answers:
             if not answer.done():
@@ -404,8 +407,12 @@ class Connection(abc.ABC):
                 self._pause_reading()
 
 
-def _bytes(payload: bytearray | memoryview | str | bytes) -> bytes:
-    return payload.encode() if isinstance(payload, str) else bytes(payload)
+def _bytes(payload: object) -> bytes:
+    if isinstance(payload, str):
+        return payload.encode()
+    if isinstance(payload, bytes | bytearray | memoryview):
+        return bytes(payload)
+    raise RequestError(f"the payload is a {type(payload).__name__}; give bytes, or a text, such as json.dumps(…) makes")
 
 
 def _taken(answer: Acknowledgement, refusal: type[RequestRefused], subject: str) -> Acknowledgement:

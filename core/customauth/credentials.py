@@ -74,6 +74,9 @@ class CustomAuth:
     token: SignedToken | None = None
 
     def __attrs_post_init__(self) -> None:
+        if self.token is not None and not isinstance(self.token, SignedToken):
+            kind = type(self.token).__name__
+            raise CredentialError(f"the token is a {kind}; give SignedToken(key_name=…, value=…, signature=…)")
         check.authorizer_name(self.authorizer)
         check.user_part(self.username)
         if len((self.mqtt_username() or "").encode()) > check.MAX_USERNAME_BYTES:

@@ -453,6 +453,7 @@ class Disconnected(CustomAuthError):
             self.reason_code, by_server=self.by_server, reason_string=self.reason_string, detail=self._detail
         )
         twin.__cause__ = self.__cause__
+        twin.hint = self.hint
         return twin
 
 

@@ -51,6 +51,7 @@ class Subscription(Generic[OwnerT]):
         self._timeout = timeout
         self._waiting: deque[Message] = deque()
         self._arrival = asyncio.Event()
+        self._entered = False
         self._ended = False
         self._error: Callable[[], CustomAuthError] | None = None
 
@@ -61,6 +62,7 @@ class Subscription(Generic[OwnerT]):
 
     async def __aenter__(self) -> Self:
         inbox = self._owner._inbox
+        self._entered = True
         inbox.add(self)
         try:
             # The server has one subscription for a filter, whatever their number here.
@@ -85,6 +87,13 @@ class Subscription(Generic[OwnerT]):
         return self
 
     async def __anext__(self) -> Message:
+        """Wait for the next message.
+
+        :raises RequestError: the subscription was not entered, so that nothing was ever subscribed to.
+        :raises CustomAuthError: how it ended, when all that came before was taken.
+        """
+        if not self._entered:
+            raise RequestError("nothing is subscribed to yet: async with connection.subscribe(…) as messages: …")
         while not self._waiting:
             if self._ended:
                 if self._error is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -80,3 +81,19 @@ def _until_decisions(output: IO[str]) -> list[str]:
     while lines[-1] != "Decisions:":
         lines.append(output.readline().rstrip("\n"))
     return lines
+
+
+def test_a_full_disk_is_told_in_a_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        made = subprocess.run(
+            [sys.executable, "-m", "customauth", "username", "--username", "alice"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert made.returncode == 1
+    assert "No space left" in made.stderr
+    assert made.stderr.splitlines()[-1].startswith("next: make room")
+    assert "Traceback" not in made.stderr

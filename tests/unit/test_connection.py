@@ -430,3 +430,37 @@ def test_publishes_of_several_tasks_at_qos_0_keep_their_order() -> None:
         assert topics == [f"t/{number}" for number in range(300)]
 
     run(scenario)
+
+
+@pytest.mark.parametrize("payload", [5, [104, 105], None, {"a": 1}])
+def test_a_payload_that_is_neither_bytes_nor_text_is_refused(payload: Any) -> None:
+    async def scenario() -> None:
+        connection = ByHand()
+        with pytest.raises(RequestError, match="give bytes"):
+            await connection.publish("t", payload)
+        assert connection.sent == []
+
+    run(scenario)
+
+
+def test_a_subscription_that_was_not_entered_says_so() -> None:
+    async def scenario() -> None:
+        with pytest.raises(RequestError, match="async with"):
+            await anext(ByHand().subscribe("a"))
+
+    run(scenario)
+
+
+def test_the_hint_of_a_silent_loss_speaks_of_mqtt_311_only_there() -> None:
+    async def scenario() -> None:
+        hints = {}
+        for version in MqttVersion:
+            connection = ByHand(version)
+            connection.lose()
+            with pytest.raises(Disconnected) as caught:
+                await connection.publish("t")
+            hints[version] = caught.value.hint
+        assert "connect with MQTT 5" in hints[MqttVersion.V311]
+        assert "3.1.1" not in hints[MqttVersion.V5]
+
+    run(scenario)

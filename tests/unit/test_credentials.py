@@ -7,6 +7,7 @@ import itertools
 import json
 import string
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
@@ -389,3 +390,11 @@ def test_a_piece_of_a_token_whose_ampersand_was_not_encoded_is_not_shown() -> No
 def test_the_mark_would_be_found_where_it_is_shown() -> None:
     with pytest.raises(AssertionError):
         assert_nothing_shown(unquote, TOKEN_MARK)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"token": "x"}, {"authorizer": b"x"}, {"username": 3}], ids=lambda wrong: next(iter(wrong))
+)
+def test_a_part_of_the_wrong_type_is_refused_with_the_mend(wrong: dict[str, Any]) -> None:
+    with pytest.raises(CredentialError, match="give"):
+        CustomAuth(**wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -119,12 +120,22 @@ def _run() -> int:
         return exit_code(error)
     except (_OutputUnread, BrokenPipeError):
         raise
-    except Exception as error:
-        traceback.print_exc()
-        say(f"error: {type(error).__name__}: {error}")
-        say("next: this is a fault in customauth; please report it with the lines above")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _our_fault(error)
+        say(f"error: what was to be written could not be: {error.strerror}")
+        say("next: make room on the disk, or write the output elsewhere")
         return ExitCode.INTERNAL
+    except Exception as error:
+        return _our_fault(error)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _our_fault(error: Exception) -> int:
+    traceback.print_exc()
+    say(f"error: {type(error).__name__}: {error}")
+    say("next: this is a fault in customauth; please report it with the lines above")
+    return ExitCode.INTERNAL
 
 
 def _explain(error: click.UsageError) -> None:

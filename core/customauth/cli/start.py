@@ -29,4 +29,7 @@ def run() -> NoReturn:
                 stream.flush()
     except BrokenPipeError:
         code = BROKEN_PIPE
+    except OSError:
+        # A full disk, of which the command has told.
+        code = code or 1
     os._exit(code)

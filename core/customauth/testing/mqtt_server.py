@@ -33,6 +33,8 @@ from customauth.testing.websocket_stream import WebSocketStream
 
 _MAX_PACKET = 1 << 20
 _MAX_HEAD = 65_536
+# How long a packet may take to come, in seconds.
+_PATIENCE = 20
 _GET = b"GET "
 _END_OF_HEAD = b"\r\n\r\n"
 # What is written in one piece, in bytes, so that a client that does not read is noticed soon.
@@ -113,12 +115,20 @@ class MqttPeer:
         """Wait until so many packets of a kind have come, and return all of them.
 
         :raises EOFError: when the connection ends before.
+        :raises TimeoutError: when they have not come within 20 s.
         """
-        while len(found := self.all(kind)) < count:
-            if self.ended.is_set():
-                raise EOFError(f"the connection ended after {len(found)} {kind.__name__}, not {count}")
-            self._news.clear()
-            await self._news.wait()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while len(found := self.all(kind)) < count:
+                    if self.ended.is_set():
+                        raise EOFError(f"the connection ended after {len(found)} {kind.__name__}, not {count}")
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            came = ", ".join(type(packet).__name__ for packet in self.packets[-5:]) or "nothing"
+            raise TimeoutError(
+                f"no {kind.__name__} number {count} came within {_PATIENCE} s; last came: {came}"
+            ) from None
         return found
 
     def send(self, *contents: Content) -> None:

@@ -95,6 +95,14 @@ class Kit:
         for name in names & self.deviations.keys():
             request.applymarker(pytest.mark.xfail(reason=self.deviations[name], strict=True))
 
+    def test_every_deviation_names_a_test_or_a_failure(self) -> None:
+        from customauth.testing.conformance.table import FAILURES
+
+        rows = {failure.name for failure in FAILURES}
+        rows |= {f"{name}-{version.label}" for name in rows for version in MqttVersion}
+        unknown = [name for name in self.deviations if name not in rows and not hasattr(self, name.partition("[")[0])]
+        assert unknown == [], "these deviations name nothing; mend the spelling, or take them out"
+
 
 def _row_names(parameters: Mapping[str, Any]) -> Iterator[str]:
     failure = parameters.get("failure")
