@@ -45,9 +45,10 @@ _HIDDEN_CODE = (
     "awscrt hides whether it was a return code of MQTT 3.1.1, and which"
 )
 
-_UNASKED = (
-    "awscrt speaks with a client certificate only to a server that asks for one: give none, use another backend, or "
-    "check that the endpoint's authentication type is CUSTOM_AUTH_X509"
+_UNASKED = "awscrt speaks with a client certificate only to a server that asks for one"
+_UNASKED_HINT = (
+    "give no client certificate, use another backend, or check that the endpoint's authentication type is "
+    "CUSTOM_AUTH_X509"
 )
 
 _Build: TypeAlias = Callable[[str], ConnectError]
@@ -196,8 +197,8 @@ def _error_of(failure: Failure, waited: float, endpoint: Endpoint) -> ConnectErr
         return ConnackRefused(failure.reason_code, failure.reason_string)
     found = _ERRORS.get(_name(failure.error))
     if found is _handshake and endpoint.client_certificate is not None:
-        unasked = _handshake(str(failure.error))
-        unasked.hint = _UNASKED
+        unasked = _handshake(f"{failure.error}; {_UNASKED}")
+        unasked.hint = _UNASKED_HINT
         return unasked
     if found is None:
         return ConnectError(f"awscrt failed: {str(failure.error) or type(failure.error).__name__}")

@@ -179,6 +179,15 @@ class MqttServer:
         """The same server, through a WebSocket."""
         return evolve(self.endpoint, transport=Transport.WSS)
 
+    def client(self) -> MqttPeer:
+        """Return the one connection on which a CONNECT came. A backend may make others, to look at TLS alone.
+
+        :raises AssertionError: when there is none, or more than one.
+        """
+        clients = [peer for peer in self.peers if peer.connect is not None]
+        assert len(clients) == 1, f"a CONNECT came on {len(clients)} connections"  # noqa: S101 - for tests
+        return clients[0]
+
     def connects(self) -> list[mqtt.Connect]:
         """Return every CONNECT that came, in order."""
         return [peer.connect for peer in self.peers if peer.connect is not None]

@@ -115,7 +115,7 @@ class CancellingConformance(Kit):
                         await connection.publish("a", b"x", qos=1)
                     assert connection.closed is None
                     await settled(lambda: len(asyncio.all_tasks()) <= before, "tasks are left")
-                assert len(server.peers) == 1
+                assert len(server.connects()) == 1
 
         run(scenario())
 
@@ -131,7 +131,7 @@ class CancellingConformance(Kit):
                 mqtt_server(answers) as server,
                 await open_connection(backend, server.endpoint, way) as connection,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 publishes = [asyncio.create_task(connection.publish("a", b"never answered", qos=1)) for _ in range(50)]
                 await peer.seen(mqtt.Publish, 50)
                 for publish in publishes:

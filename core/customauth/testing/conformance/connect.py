@@ -69,7 +69,7 @@ _CONNACK: dict[str, tuple[Property, Any]] = {
 async def _one_connection(backend: Backend, way: Way, credentials: CustomAuth, **options: Any) -> MqttPeer:
     async with mqtt_server() as server:
         await (await open_connection(backend, server.endpoint, way, credentials, **options)).aclose()
-        (peer,) = server.peers
+        peer = server.client()
         await peer.ended.wait()
         return peer
 

@@ -135,7 +135,7 @@ class DataConformance(Kit):
                 connection.subscribe("#", 1) as wanted,
                 connection.subscribe("$aws/#", 1) as aws,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 peer.send(*(_packet(number, message) for number, message in enumerate(messages, 1)))
                 ours, theirs = (
                     [m for m in messages if m.topic[0] != "$"],
@@ -188,7 +188,7 @@ class DataConformance(Kit):
                 mqtt_server(answers) as server,
                 await open_connection(backend, server.endpoint, way) as connection,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 publishes = [
                     asyncio.create_task(connection.publish("a", b"%d" % number, qos=1)) for number in range(count)
                 ]
@@ -216,7 +216,7 @@ class DataConformance(Kit):
                 mqtt_server(answers) as server,
                 await open_connection(backend, server.endpoint, way) as connection,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 publishes = [
                     asyncio.create_task(connection.publish("a", b"%d" % number, qos=1)) for number in range(10)
                 ]
@@ -242,7 +242,7 @@ class DataConformance(Kit):
                         assert answer == Acknowledgement(reason_code=0x10 if v5 else 0, reason_string=why)
                     answer = await connection.unsubscribe("c")
                     assert answer == Acknowledgement(reason_code=0x11 if v5 else 0, reason_string=why)
-                (peer,) = server.peers
+                peer = server.client()
                 await peer.ended.wait()
                 wanted = [packet.subscriptions for packet in peer.all(mqtt.Subscribe)]
                 assert [[(each.filter, each.qos) for each in each_of] for each_of in wanted] == [

@@ -37,7 +37,7 @@ class EndingsConformance(Kit):
                 ending = await connection.wait_closed()
                 assert connection.closed is ending
                 assert (ending.by_server, ending.reason_code) == (False, 0)
-                (peer,) = server.peers
+                peer = server.client()
                 await peer.ended.wait()
                 goodbyes = peer.all(mqtt.Disconnect)
                 assert [goodbye.reason_code for goodbye in goodbyes] == [0]
@@ -69,7 +69,7 @@ class EndingsConformance(Kit):
                 await connection.aclose()
                 await connection.aclose()
                 assert connection.closed is ending
-                assert len(server.peers) == 1
+                assert len(server.connects()) == 1
 
         run(scenario())
 
@@ -78,7 +78,7 @@ class EndingsConformance(Kit):
         async def scenario(by_server: bool) -> None:
             async with mqtt_server(_silent_on_requests) as server:
                 connection = await open_connection(backend, server.endpoint, way)
-                (peer,) = server.peers
+                peer = server.client()
                 pending = [
                     asyncio.create_task(connection.publish("a", qos=1)),
                     asyncio.create_task(_subscribe(connection)),
@@ -153,7 +153,7 @@ class EndingsConformance(Kit):
                 await open_connection(backend, server.endpoint, way) as connection,
                 connection.subscribe("a") as messages,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 peer.send(*(mqtt.Publish(topic="a", payload=b"%d" % number) for number in range(100)))
                 peer.end()
                 taken = [(await anext(messages)).payload for _ in range(100)]
@@ -193,7 +193,7 @@ class EndingsConformance(Kit):
         async def scenario() -> None:
             async with mqtt_server() as server:
                 connection = await open_connection(backend, server.endpoint, way)
-                (peer,) = server.peers
+                peer = server.client()
                 server.lingers = True
                 async with asyncio.timeout(15):
                     await connection.aclose()

@@ -55,7 +55,7 @@ class FlowConformance(Kit):
                 await open_connection(backend, server.endpoint, way) as connection,
                 connection.subscribe("flood", buffer=_BUFFER) as messages,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 _flood(peer, _COUNT)
                 for number, expected in enumerate(_messages(_COUNT)):
                     assert (await anext(messages)).payload == expected
@@ -74,7 +74,7 @@ class FlowConformance(Kit):
                 await open_connection(backend, server.endpoint, way) as connection,
                 connection.subscribe("flood", buffer=_BUFFER) as messages,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 _flood(peer, _COUNT)
                 assert await _standstill(lambda: peer.sent) < _COUNT
                 assert connection.closed is None
@@ -93,7 +93,7 @@ class FlowConformance(Kit):
                 await open_connection(backend, server.endpoint, way, keep_alive=1) as connection,
                 connection.subscribe("flood", buffer=_BUFFER) as messages,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 _flood(peer)
                 await _standstill(lambda: peer.sent)
                 # The answers stand behind what is not read.
@@ -130,7 +130,7 @@ class FlowConformance(Kit):
                 await open_connection(backend, server.endpoint, way) as connection,
                 connection.subscribe("flood", buffer=_BUFFER) as messages,
             ):
-                (peer,) = server.peers
+                peer = server.client()
                 _flood(peer)
                 await _standstill(lambda: peer.sent)
                 await connection.publish("a", b"x", qos=1)
@@ -146,7 +146,7 @@ class FlowConformance(Kit):
             async with mqtt_server() as server:
                 connection = await open_connection(backend, server.endpoint, way)
                 messages = await connection.subscribe("flood", buffer=_BUFFER).__aenter__()
-                (peer,) = server.peers
+                peer = server.client()
                 _flood(peer)
                 await _standstill(lambda: peer.sent)
                 await connection.aclose()
@@ -176,7 +176,7 @@ class FlowConformance(Kit):
                     assert await _standstill(lambda: taken) < _COUNT, "everything was taken into memory"
                     server.reads.set()
                     await publishing
-                (peer,) = server.peers
+                peer = server.client()
                 await peer.ended.wait()
                 return [packet.payload for packet in peer.all(mqtt.Publish)]
 

@@ -114,7 +114,7 @@ class LifecycleConformance(Kit):
                     server.peers[0].end(abruptly=abruptly)
                     await connection.wait_closed()
                     await asyncio.sleep(_RECONNECT_WAIT)
-                return len(server.peers)
+                return len(server.connects())
 
         async def scenario() -> list[int]:
             ways = [way for way in (Way(version) for version in MqttVersion) if way.needs <= backend.features]
