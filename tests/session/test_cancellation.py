@@ -11,7 +11,7 @@ import pytest
 from customauth import MqttVersion, SessionStateKind
 from customauth.mqtt import PacketType
 from customauth.testing.faults import Delay, Direction, Drop, DropConnack, Silent
-from rawbackend import RawConnection
+from customauth_template._connection import TemplateConnection
 from staying import Place, place, run, until
 
 TO_SERVER = Direction.TO_SERVER
@@ -151,12 +151,12 @@ def test_two_may_leave_at_once(turns: int) -> None:
         async with place() as here:
             session = await here.session().__aenter__()
             connection = session.connection
-            assert isinstance(connection, RawConnection)
+            assert isinstance(connection, TemplateConnection)
             leaving = asyncio.create_task(session.aclose())
             for _ in range(turns):
                 await asyncio.sleep(0)
             await session.aclose()
-            assert connection.wire.gone.is_set()
+            assert connection._gone.is_set()
             await leaving
             await _gone(here)
 

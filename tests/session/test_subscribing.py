@@ -238,7 +238,7 @@ def test_a_full_buffer_holds_the_next_connection_back_too() -> None:
             assert messages.full
             assert session.connection is not None
             assert isinstance(session.connection, customauth.Connection)
-            transport = session.connection.wire.transport  # type: ignore[attr-defined]
+            transport = session.connection._transport  # type: ignore[attr-defined]
             assert not transport.is_reading()
             while messages.full:
                 await anext(messages)

@@ -244,7 +244,7 @@ def test_a_call_from_its_own_thread_is_refused(gateway: RunningGateway) -> None:
 
 _WAITING = """
 import sys
-sys.path.insert(0, {support!r})
+sys.path[:0] = {paths!r}
 from pathlib import Path
 from customauth import CustomAuth, Endpoint, sync
 from rawbackend import RawBackend
@@ -271,8 +271,9 @@ except KeyboardInterrupt:
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process")
 @pytest.mark.parametrize(("what", "ending"), [("connect", "Disconnected"), ("session", "SessionEnded")])
 def test_ctrl_c_interrupts_a_call_that_waits(gateway: RunningGateway, what: str, ending: str) -> None:
-    support = str(Path(__file__).parents[1] / "support")
-    program = _WAITING.format(support=support, port=gateway.port, ca=str(gateway.ca_file), what=what)
+    root = Path(__file__).parents[2]
+    paths = [str(root / "tests" / "support"), str(root / "examples" / "template-backend" / "src")]
+    program = _WAITING.format(paths=paths, port=gateway.port, ca=str(gateway.ca_file), what=what)
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
