@@ -23,14 +23,13 @@ from attrs import frozen
 
 import customauth
 from customauth import Backoff, Session, SessionStateKind
+from customauth.compare import Subject
 from customauth.mqtt import PacketType
 from customauth.testing.fault_proxy import FaultProxy, fault_proxy
 from customauth.testing.faults import Cut, Direction
 
 from ..report import markdown
-from .arms import BACKENDS, VERSIONS, Contest, installed
-from .contract import Target, credentials_of, endpoint_of
-from .gateway import signed_gateway
+from .places import VERSIONS, Place, installed, signed_gateway
 from .witness import Witness, witness
 
 _TOPIC = "sample/benchmark/numbers"
@@ -57,7 +56,7 @@ class Account:
     :ivar lost: acknowledged messages that never arrived.
     """
 
-    contest: Contest
+    subject: Subject
     disconnects: int
     acknowledged: int
     arrived: int
@@ -67,11 +66,11 @@ class Account:
     def row(self) -> list[str]:
         """Return it for a table."""
         numbers = (self.disconnects, self.acknowledged, self.arrived, self.again, self.lost)
-        return [self.contest.backend, self.contest.version, *(f"{number:,}" for number in numbers)]
+        return [self.subject.backend, self.subject.version.label, *(f"{number:,}" for number in numbers)]
 
 
 async def cut_off(
-    target: Target, contest: Contest, *, cuts: int, seed: int, tell: Callable[[int], None] = lambda count: None
+    place: Place, subject: Subject, *, cuts: int, seed: int, tell: Callable[[int], None] = lambda count: None
 ) -> Account:
     """Publish through a session that is cut off so many times.
 
@@ -79,19 +78,19 @@ async def cut_off(
     :param tell: gets the number of disconnects now and then.
     """
     chance = random.Random(seed)  # noqa: S311 - nothing secret
-    name = f"{contest.backend}-{contest.version}"
+    name = f"{subject.backend}-{subject.version.label}"
     acknowledged: set[int] = set()
     async with (
-        witness(target, f"witness-{name}", _TOPIC) as seeing,
-        fault_proxy(endpoint_of(target)) as proxy,
+        witness(place, f"witness-{name}", _TOPIC) as seeing,
+        fault_proxy(place.endpoint) as proxy,
         customauth.session(
             proxy.endpoint,
-            credentials_of(target),
+            place.credentials,
             backoff=_BACKOFF,
             refusals=None,
-            backend=contest.backend,
+            backend=subject.backend,
             client_id=f"cut-off-{name}",
-            version=VERSIONS[contest.version],
+            version=subject.version,
         ) as session,
     ):
         async with _publishing(session, acknowledged):
@@ -99,7 +98,7 @@ async def cut_off(
             proxy.fault = None
         await _settle(seeing, acknowledged)
     return Account(
-        contest=contest,
+        subject=subject,
         disconnects=disconnects,
         acknowledged=len(acknowledged),
         arrived=len(seeing.seen),
@@ -181,19 +180,19 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--backends", nargs="+", choices=BACKENDS, default=installed(), metavar="NAME", help="default: all installed")
-    add("--versions", nargs="+", choices=list(VERSIONS), default=list(VERSIONS), metavar="V", help="default: 5 3.1.1")
+    add("--backends", nargs="+", default=installed(), metavar="NAME", help="default: all installed")
+    add("--versions", nargs="+", choices=VERSIONS, default=list(VERSIONS), metavar="V", help="default: 5 3.1.1")
     add("--cuts", type=int, default=1000, help="disconnects of each (default %(default)s)")
     add("--seed", type=int, default=None, help="of an earlier run (default: another each time)")
     options = parser.parse_args()
     seed = random.randrange(1 << 32) if options.seed is None else options.seed  # noqa: S311 - nothing secret
     accounts = []
-    with tempfile.TemporaryDirectory(prefix="customauth-bench-") as folder, signed_gateway(Path(folder)) as target:
+    with tempfile.TemporaryDirectory(prefix="customauth-bench-") as folder, signed_gateway(Path(folder)) as place:
         for backend in options.backends:
             for version in options.versions:
-                contest = Contest(backend, version)
-                _say(f"{contest}: {options.cuts:,} disconnects, --seed {seed} ...")
-                run = cut_off(target, contest, cuts=options.cuts, seed=seed, tell=lambda count: _say(f"  {count:,}"))
+                subject = Subject(backend=backend, version=VERSIONS[version])
+                _say(f"{backend}, MQTT {version}: {options.cuts:,} disconnects, --seed {seed} ...")
+                run = cut_off(place, subject, cuts=options.cuts, seed=seed, tell=lambda count: _say(f"  {count:,}"))
                 accounts.append(asyncio.run(run))
     headings = ["backend", "MQTT", "disconnects", "acknowledged", "arrived", "more than once", "acknowledged and lost"]
     sys.stdout.write(markdown(headings, [account.row() for account in accounts]) + "\n")

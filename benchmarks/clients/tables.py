@@ -1,170 +1,135 @@
-"""The results as tables for people, in Markdown. Pure."""
+"""The report beside its targets, as Markdown. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+
+from attrs import frozen
+
+from customauth.compare import Report, State
+from customauth.compare.figures import Row, measure_title, ratio_text, speed_rows, value_text
+from customauth.compare.markdown import tables_markdown
+from customauth.compare.medians import Spread
+from customauth.compare.result import PROCESSOR_TIME
 
 from ..report import markdown
-from .targets import COMMAND, MEMORY, RATIOS
+from .arrivals import LOST
+from .targets import TARGETS, Target
 
 
-def tables(document: Mapping[str, Any]) -> str:
-    """Lay out what was found."""
-    parts = [_taken(document)]
-    if document["contests"]:
-        parts += [_contests(document["contests"]), _every_ratio(document["contests"])]
-    if document["memory"]:
-        parts.append(_memory(document["memory"]))
-    if document["crowds"]:
-        parts.append(_crowds(document["crowds"]))
-    if document["command"]:
-        parts.append(_command(document["command"]["backends"]))
-    parts.append(_missed(document))
-    parts += [f"**{problem}**" for problem in document["problems"]]
+@frozen(kw_only=True)
+class Judged:
+    """One backend at one measure that has a target, or could have.
+
+    :ivar ratio: to the library alone, None where that has no value.
+    :ivar processor_ratio: the same of the processor time.
+    """
+
+    row: Row
+    backend: str
+    target: Target
+    own: Spread
+    alone: Spread | None
+    ratio: float | None
+    processor_ratio: float | None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met, None where nothing is aimed at or there is no ratio."""
+        value = self.ratio if self.target.of_ratio else self.own.median
+        return None if value is None else self.target.met(value, self.backend)
+
+
+def tables(report: Report, problems: Sequence[str] = ()) -> str:
+    """Lay out a report: all that has a target, the comparison's own tables, and what was missed."""
+    judged = list(judge(report))
+    found = missed(judged)
+    parts = [
+        _targets(judged),
+        tables_markdown(report).rstrip(),
+        "\n".join(["Targets missed:", "", *(f"- {each}" for each in found)]) if found else "All targets are met.",
+        *(f"**{problem}**" for problem in problems),
+    ]
     return "\n\n".join(parts)
 
 
-def missed(document: Mapping[str, Any]) -> list[str]:
-    """Name every target that is missed."""
-    targets = {target.measure: target for target in RATIOS}
-    found = []
-    for of in document["contests"]:
-        target = targets[of["measure"]]
-        if of["ratio"] is not None and not target.met(of["ratio"]):
-            where = f"{of['backend']}, MQTT {of['version']}, {of['server']}"
-            found.append(f"{target.measure}, {where}: {of['ratio']:.2f} ({target})")
-    for of in document["memory"]:
-        if of["arm"] == "customauth" and not MEMORY.met(of["kib_per_connection"]):
-            where = f"{of['backend']}, MQTT {of['version']}"
-            found.append(f"{MEMORY.measure}, {where}: {of['kib_per_connection']:.0f} KiB ({MEMORY})")
-    for backend, of in document["command"].get("backends", {}).items():
-        if backend in COMMAND and not COMMAND[backend].met(of["ratio"]):
-            found.append(f"command, {backend}: {of['ratio']:.2f} ({COMMAND[backend]})")
-        if of["unused"]:
-            found.append(f"command, {backend}: imports what it has no use for: {', '.join(of['unused'])}")
-    for of in document["crowds"]:
-        if not is_whole(of):
-            found.append(f"{of['wanted']:,} at once, {of['backend']}: {of['failures']}")
-    return found
-
-
-def is_whole(crowd: Mapping[str, Any]) -> bool:
-    """Say whether everybody came, stayed and was answered at the end."""
-    return not crowd["failures"] and crowd["answered_at_the_end"] == crowd["wanted"]
-
-
-def _taken(document: Mapping[str, Any]) -> str:
-    machine, versions = document["machine"], document["versions"]
-    known = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    return (
-        f"Taken {document['taken']} on {machine['processor']}, {machine['cores']} cores, {machine['system']}; {known}."
-    )
-
-
-def _contests(contests: Sequence[Mapping[str, Any]]) -> str:
-    rows = []
-    for target in RATIOS:
-        for of in contests:
-            if of["measure"] == target.measure and of["ratio"] is not None:
-                rows.append(
-                    [
-                        f"{target.measure}, {target.unit}",
-                        of["server"],
-                        of["backend"],
-                        of["version"],
-                        _number(of["customauth"]),
-                        _number(of["alone"]),
-                        f"**{of['ratio']:.2f}**",
-                        "" if of["cpu_ratio"] is None else f"{of['cpu_ratio']:.2f}",
-                        str(target),
-                        "" if target.limit is None else _verdict(target.met(of["ratio"])),
-                    ]
+def judge(report: Report) -> Iterator[Judged]:
+    """Set every measure that has a target beside it."""
+    rows = speed_rows(report)
+    processor = {_setting(row): _ratios(row) for row in rows if row.measure == PROCESSOR_TIME}
+    for target in TARGETS:
+        for row in rows:
+            if row.measure is None or row.measure.name != target.measure:
+                continue
+            alone, ratios = row.spreads(raw=True), _ratios(row)
+            for name, own in row.spreads().items():
+                yield Judged(
+                    row=row,
+                    backend=name,
+                    target=target,
+                    own=own,
+                    alone=alone.get(name),
+                    ratio=ratios.get(name),
+                    processor_ratio=processor.get(_setting(row), {}).get(name),
                 )
+
+
+def missed(judged: Sequence[Judged]) -> list[str]:
+    """Name every target that is missed."""
+    return [
+        f"{measure_title(each.row)}, {each.backend}, MQTT {each.row.version}, {each.row.environment}: "
+        f"{_shown(each)} ({each.target.text(each.backend)})"
+        for each in judged
+        if each.met is False
+    ]
+
+
+def lost(report: Report) -> int:
+    """Count the messages that were sent at QoS 0 and have not arrived."""
+    return sum(int(value) for cell in report.cells for value in cell.measurements.get(LOST, ()))
+
+
+def is_whole(report: Report) -> bool:
+    """Say whether nothing broke down; a crowd of which one is lost has."""
+    return all(cell.state is not State.ERROR for cell in report.cells)
+
+
+def _targets(judged: Sequence[Judged]) -> str:
+    rows = [
+        [
+            measure_title(each.row),
+            each.row.environment,
+            each.backend,
+            each.row.version,
+            _value(each.row, each.own),
+            _value(each.row, each.alone),
+            "" if each.ratio is None else f"**{ratio_text(each.ratio)}**",
+            "" if each.processor_ratio is None else ratio_text(each.processor_ratio),
+            each.target.text(each.backend),
+            {None: "", True: "met", False: "**missed**"}[each.met],
+        ]
+        for each in judged
+    ]
     headings = ["measure", "server", "backend", "MQTT", "customauth", "alone", "ratio", "CPU ratio", "target", ""]
     return markdown(headings, rows)
 
 
-def _every_ratio(contests: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        f"- {of['measure']}, {of['server']}, {of['backend']}, MQTT {of['version']}: "
-        + ", ".join(f"{ratio:.2f}" for ratio in of["ratios"])
-        for of in contests
-    ]
-    return "\n".join(["The ratio of each round:", "", *lines])
+def _shown(each: Judged) -> str:
+    return ratio_text(each.ratio) if each.target.of_ratio and each.ratio is not None else _value(each.row, each.own)
 
 
-def _memory(memory: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        [
-            of["backend"],
-            of["version"],
-            of["arm"],
-            f"{of['connections']:,}",
-            f"{of['kib_per_connection']:.1f}",
-            f"{of['threads_per_connection']:.2f}",
-            _verdict(MEMORY.met(of["kib_per_connection"])) if of["arm"] == "customauth" else "",
-        ]
-        for of in memory
-    ]
-    headings = ["held", "MQTT", "arm", "connections", "KiB each", "threads each", str(MEMORY)]
-    return markdown(headings, rows)
+def _value(row: Row, found: Spread | None) -> str:
+    return "" if found is None or row.measure is None else value_text(found.median, row.measure.unit)
 
 
-def _crowds(crowds: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        [
-            f"{of['wanted']:,}",
-            of["backend"],
-            of["version"],
-            f"{of['accepted']:,}",
-            f"{of['accepting_took_s']:.1f}",
-            f"{of['held_s']:g}",
-            f"{of['acknowledged_meanwhile']:,}",
-            f"{of['lost']:,}",
-            f"{of['answered_at_the_end']:,}",
-            _verdict(is_whole(of)),
-        ]
-        for of in crowds
-    ]
-    headings = [
-        *("at once", "backend", "MQTT", "accepted", "accepting s", "held s"),
-        *("publishes acknowledged", "lost", "answered at the end", "none lost"),
-    ]
-    return markdown(headings, rows)
+def _ratios(row: Row) -> dict[str, float]:
+    alone = row.spreads(raw=True)
+    return {
+        name: own.median / alone[name].median
+        for name, own in row.spreads().items()
+        if name in alone and alone[name].median > 0
+    }
 
 
-def _command(backends: Mapping[str, Any]) -> str:
-    rows = []
-    for backend, of in backends.items():
-        target = COMMAND.get(backend)
-        rows.append(
-            [
-                f"customauth connect --backend {backend}",
-                f"{of['customauth_ms']:.0f}",
-                f"{of['script_ms']:.0f}",
-                f"**{of['ratio']:.2f}**",
-                str(target) if target else "",
-                _verdict(target.met(of["ratio"])) if target else "",
-                f"{len(of['modules'])}",
-                ", ".join(of["unused"]) or "none",
-            ]
-        )
-    headings = ["command", "ms", "SDK script ms", "ratio", "target", "", "modules", "of no use"]
-    every = "\n".join(
-        f"- {backend}: {', '.join(f'{ratio:.2f}' for ratio in of['ratios'])}" for backend, of in backends.items()
-    )
-    return f"{markdown(headings, rows)}\n\nThe ratio of each run:\n\n{every}"
-
-
-def _missed(document: Mapping[str, Any]) -> str:
-    found = missed(document)
-    return "\n".join(["Targets missed:", "", *(f"- {each}" for each in found)]) if found else "All targets are met."
-
-
-def _verdict(met: bool) -> str:
-    return "met" if met else "**missed**"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+def _setting(row: Row) -> tuple[str, ...]:
+    return row.scenario.name, row.environment, row.version, row.transport

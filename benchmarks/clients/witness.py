@@ -23,9 +23,11 @@ from customauth.mqtt import (
     encode,
 )
 
-from .contract import KEEP_ALIVE, Target
-from .tls import tls_context
+from .places import Place
+from .receiver import tls_context
 
+# Seconds; longer than any run.
+_KEEP_ALIVE = 1200
 _VERSION = MqttVersion.V5
 _READ_SIZE = 1 << 16
 _MAX_PACKET = 1 << 20
@@ -44,7 +46,7 @@ class Witness:
         self._frames = FrameReader(_MAX_PACKET)
         self._news = asyncio.Event()
 
-    async def subscribe(self, target: Target, client_id: str, topic: str) -> None:
+    async def subscribe(self, place: Place, client_id: str, topic: str) -> None:
         """Connect and subscribe.
 
         :raises ConnectionError: when the server refuses one of them.
@@ -52,9 +54,9 @@ class Witness:
         connect = Connect(
             version=_VERSION,
             client_id=client_id,
-            keep_alive=KEEP_ALIVE,
-            username=target.username,
-            password=target.password,
+            keep_alive=_KEEP_ALIVE,
+            username=place.credentials.mqtt_username(),
+            password=place.credentials.password,
         )
         connack = Connack.from_frame(await self._ask(connect), _VERSION)
         wanted = Subscribe(packet_id=1, subscriptions=(Subscription(filter=topic, qos=1),))
@@ -99,12 +101,13 @@ class Witness:
 
 
 @contextlib.asynccontextmanager
-async def witness(target: Target, client_id: str, topic: str) -> AsyncIterator[Witness]:
+async def witness(place: Place, client_id: str, topic: str) -> AsyncIterator[Witness]:
     """Watch a topic until the end of the block."""
-    reader, writer = await asyncio.open_connection(target.host, target.port, ssl=tls_context(target.ca_file))
+    endpoint = place.endpoint
+    reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=tls_context(endpoint))
     seeing = Witness(reader, writer)
     try:
-        await seeing.subscribe(target, client_id, topic)
+        await seeing.subscribe(place, client_id, topic)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(seeing.watch())
             yield seeing

@@ -14,6 +14,7 @@ from customauth._version import __version__
 
 if TYPE_CHECKING:
     from customauth import sync as sync
+    from customauth.aws.kms import KmsSigner as KmsSigner
     from customauth.backend import Backend as Backend
     from customauth.backend_info import BackendInfo as BackendInfo
     from customauth.backoff import Backoff as Backoff
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from customauth.credentials import SignedToken as SignedToken
     from customauth.endpoint import Endpoint as Endpoint
     from customauth.endpoint import Transport as Transport
+    from customauth.errors import AwsError as AwsError
+    from customauth.errors import AwsNotSetUp as AwsNotSetUp
     from customauth.errors import BackendError as BackendError
     from customauth.errors import BackendFault as BackendFault
     from customauth.errors import BackendNotInstalled as BackendNotInstalled
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from customauth.will import Will as Will
 
 _HOMES = {
+    "aws.kms": ("KmsSigner",),
     "backend": ("Backend",),
     "backend_info": ("BackendInfo",),
     "backoff": ("Backoff",),
@@ -100,6 +104,8 @@ _HOMES = {
         "Transport",
     ),
     "errors": (
+        "AwsError",
+        "AwsNotSetUp",
         "BackendError",
         "BackendFault",
         "BackendNotInstalled",
@@ -162,6 +168,8 @@ _HOMES = {
 
 __all__ = [
     "Acknowledgement",
+    "AwsError",
+    "AwsNotSetUp",
     "Backend",
     "BackendError",
     "BackendFault",
@@ -190,6 +198,7 @@ __all__ = [
     "Endpoint",
     "EndpointError",
     "Feature",
+    "KmsSigner",
     "Message",
     "MessageProperties",
     "MqttVersion",

@@ -42,6 +42,12 @@ def write_public(file: Path, content: bytes) -> None:
     _replace(file, content, 0o666)
 
 
+def without_line_end(content: bytes) -> bytes:
+    """Drop one line end, LF or CR LF, at the end of a secret: editors and ``echo`` put one there."""
+    end = next((end for end in (b"\r\n", b"\n") if content.endswith(end)), b"")
+    return content.removesuffix(end)
+
+
 def _replace(file: Path, content: bytes, mode: int) -> None:
     """Put a new file in place at once: nobody reads half of it."""
     temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")

@@ -150,12 +150,14 @@ async def attempt(request: ConnectRequest, backend: Backend, plugins: PluginMana
 def _complete(error: ConnectError, request: ConnectRequest, backend: Backend) -> None:
     """Add to a failure what only the whole attempt knows: where it happened, and what that means for the next step."""
     error.backend, error.endpoint = backend.name, str(request.endpoint)
-    if isinstance(error, ClosedBeforeConnack) and request.version is MqttVersion.V5:
-        # A refused MQTT 5 client gets a CONNACK (F1), so this is something else, and may pass.
+    # A refused MQTT 5 client gets a CONNACK (F1), so this is something else, and may pass.
+    unexplained = isinstance(error, ClosedBeforeConnack) and request.version is MqttVersion.V5
+    if unexplained:
         error.retryable = True
-        error.hint = "the peer went away, and AWS would have said why: check endpoint and port, then try again"
     if isinstance(error, ClosedBeforeConnack | ConnackRefused) and request.endpoint.is_address():
-        error.hint = "connect by name and give the address with --address: without SNI nobody is authenticated (A47)"
+        error.rule = "endpoint-is-address"
+    elif unexplained:
+        error.hint = "the peer went away, and AWS would have said why: check endpoint and port, then try again"
 
 
 async def _bounded(request: ConnectRequest, backend: Backend) -> Connection:

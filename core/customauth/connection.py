@@ -249,7 +249,7 @@ class Connection(abc.ABC):
             return
         if ending.by_server and ending.reason_code is None and self.request.version is MqttVersion.V5:
             # A server that ends a connection of MQTT 5 on purpose says why.
-            ending.hint = Disconnected.hint
+            ending.rule = None
         self.__ending = ending
         for answer in self.__answers:
             if not answer.done():

@@ -23,6 +23,8 @@
     │   ├── ConnackRefused               the CONNACK carried a refusal (F1)
     │   └── ConnectTimeout (TimeoutError)
     ├── CredentialsUnavailable           the source of the credentials failed; nothing was dialled
+    ├── AwsError                         AWS's API was asked, and refused or was not reached
+    │   └── AwsNotSetUp                  boto3, credentials or a region is missing; nothing was asked
     ├── Disconnected                     an accepted connection has ended
     ├── SessionEnded                     a session has ended; the reason is its cause
     ├── SessionQueueFull                 too many publishes of a session wait for their acknowledgement
@@ -34,12 +36,14 @@
 
 The cause that the MQTT library or the operating system gave is always in ``__cause__``. No message holds a password,
 token or signature. ``hint`` is the next step for the person who reads the error; where nothing was dialled the message
-itself ends in it.
+itself ends in it. ``rule`` names the known cause in :data:`customauth.rules.RULES` that the hint is taken from.
 """
 
 from __future__ import annotations
 
 import enum
+import re
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -66,9 +70,39 @@ class TlsReason(enum.Enum):
 
 
 class CustomAuthError(Exception):
-    """The root of the tree."""
+    """The root of the tree.
 
-    hint: str = ""
+    :ivar rule: the key of the known cause in :data:`customauth.rules.RULES`, None where there is none.
+    """
+
+    rule: str | None = None
+
+    default_hint: ClassVar[str] = ""
+    _told_hint: str | None = None
+
+    @property
+    def hint(self) -> str:
+        """The next step: the cure of the error's rule; empty where there is nothing to say.
+
+        An error that is told another has no rule any more.
+        """
+        if self._told_hint is not None:
+            return self._told_hint
+        if self.rule is None:
+            return self.default_hint
+        # A connection that comes about needs no rule, and is not to wait for them.
+        from customauth.rules import RULES
+
+        return RULES[self.rule].fix(self._facts())
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        self._told_hint = hint
+        self.rule = None
+
+    def _facts(self) -> Mapping[str, str]:
+        """Return what the rule's cure wants to know of the case at hand."""
+        return {}
 
 
 class CredentialError(CustomAuthError, ValueError):
@@ -89,11 +123,32 @@ class CredentialsUnavailable(CustomAuthError):
     The message names the kind of that exception only: its text is a stranger's and may hold a secret.
     """
 
-    hint: str = "see what the function that gives the credentials raised: it is this error's cause"
+    default_hint = "see what the function that gives the credentials raised: it is this error's cause"
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(f"the source of the credentials failed with {type(cause).__name__}")
         self.__cause__: BaseException | None = cause
+
+
+class AwsError(CustomAuthError):
+    """AWS's API was asked for something, and refused it or was not reached. No device connects that way.
+
+    :ivar code: AWS's code of the error, as ``AccessDeniedException``, or the name of botocore's own.
+    """
+
+    default_hint = "see the error in AWS's documentation"
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        if hint:
+            self.hint = hint
+
+
+class AwsNotSetUp(AwsError):
+    """AWS's API cannot be asked from here: boto3, credentials or a region is missing. Nothing was asked."""
+
+    default_hint = "set AWS_PROFILE and AWS_REGION, or run: aws configure"
 
 
 class BackendError(CustomAuthError):
@@ -116,6 +171,10 @@ class UnsupportedFeature(BackendError):
     """The request needs something that the backend does not declare. The message names backends that do."""
 
 
+_SERVER = re.compile(r"\A\w+://|/.*\Z")
+_AWS_NAME = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?::[0-9]+)?\Z")  # A52
+
+
 class ConnectError(CustomAuthError):
     """One attempt to connect was made and failed.
 
@@ -127,7 +186,7 @@ class ConnectError(CustomAuthError):
 
     backend: str = ""
     endpoint: str = ""
-    hint: str = "check that it is an MQTT server which listens at the endpoint's port, and its log"
+    rule: str | None = "not-mqtt"
 
     default_stage: ClassVar[Stage] = Stage.CONNACK
     default_retryable: ClassVar[bool] = True
@@ -139,32 +198,40 @@ class ConnectError(CustomAuthError):
         stage: Stage | None = None,
         retryable: bool | None = None,
         hint: str | None = None,
+        rule: str | None = None,
     ) -> None:
         super().__init__(message)
         self.stage: Stage = stage or self.default_stage
         self.retryable: bool = self.default_retryable if retryable is None else retryable
         if hint is not None:
             self.hint = hint
+        if rule is not None:
+            self.rule = rule
+
+    def _facts(self) -> Mapping[str, str]:
+        server = _SERVER.sub("", self.endpoint)
+        region = _AWS_NAME.search(server)
+        return {"endpoint": server, "region": "" if region is None else region[1]}
 
 
 class DialError(ConnectError):
     """The peer was not reached, or no secure connection to it could be made."""
 
     default_stage = Stage.TCP
-    hint: str = "check the network between this machine and the endpoint"
+    rule: str | None = "tcp-unreachable"
 
 
 class NameNotResolved(DialError):
     """The endpoint's name has no address."""
 
     default_stage = Stage.NAME
-    hint: str = "check the endpoint's spelling: aws iot describe-endpoint --endpoint-type iot:Data-ATS"
+    rule: str | None = "name-not-resolved"
 
 
 class ConnectionRefused(DialError):
     """The address was resolved, but no TCP connection could be made."""
 
-    hint: str = "check the port (custom authentication is on 443) and that nothing in between blocks it"
+    rule: str | None = "port-closed"
 
 
 _PROXY_AUTHENTICATION_REQUIRED = 407
@@ -172,10 +239,10 @@ _BUSY = frozenset({408, 429})
 # The replies of SOCKS5 that will be the same next time: the rule set, the command, the type of address (RFC 1928, 6).
 _SETTLED_SOCKS_REPLIES = frozenset({2, 7, 8})
 
-_PROXY_HINTS = {
-    _PROXY_AUTHENTICATION_REQUIRED: "give user and password in the proxy's URL: http://user:password@host:port",
-    403: "let the proxy's administrator allow the endpoint and its port",
-    2: "let the proxy's administrator allow the endpoint and its port",
+_PROXY_RULES = {
+    _PROXY_AUTHENTICATION_REQUIRED: "proxy-authentication",
+    403: "proxy-forbids",
+    2: "proxy-forbids",
 }
 
 
@@ -186,25 +253,23 @@ class ProxyRefused(DialError):
     """
 
     default_stage = Stage.PROXY
-    hint: str = "check the proxy's URL, its user and password, and that the proxy reaches the endpoint"
+    rule: str | None = "proxy-refused"
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         settled = status is not None and (
             status in _SETTLED_SOCKS_REPLIES or (400 <= status < 500 and status not in _BUSY)
         )
-        super().__init__(message, retryable=not settled, hint=None if status is None else _PROXY_HINTS.get(status))
+        super().__init__(message, retryable=not settled, rule=None if status is None else _PROXY_RULES.get(status))
         self.status = status
 
 
-_TLS_HINTS = {
-    TlsReason.UNTRUSTED_CA: "trust the server's CA: --cafile FILE (the local gateway's is ca.pem in its folder)",
-    TlsReason.WRONG_NAME: "connect to a name that is in the server's certificate, or use --address to dial elsewhere",
-    TlsReason.EXPIRED: "check this machine's clock, then the server's certificate",
-    TlsReason.ALPN_REFUSED: "the server does not speak MQTT with custom authentication here; check endpoint and port",
-    TlsReason.SNI_REFUSED: (
-        "use one of the account's own data endpoints: aws iot describe-endpoint --endpoint-type iot:Data-ATS"
-    ),
-    TlsReason.HANDSHAKE: "check that the port speaks TLS 1.2 or 1.3",
+_TLS_RULES = {
+    TlsReason.UNTRUSTED_CA: "tls-untrusted",
+    TlsReason.WRONG_NAME: "tls-wrong-name",
+    TlsReason.EXPIRED: "tls-expired",
+    TlsReason.ALPN_REFUSED: "alpn-refused",
+    TlsReason.SNI_REFUSED: "sni-refused",
+    TlsReason.HANDSHAKE: "tls-failed",
 }
 
 
@@ -216,18 +281,15 @@ class TlsFailed(DialError):
 
     def __init__(self, reason: TlsReason, detail: str = "") -> None:
         message = f"{reason.value}: {detail}" if detail else reason.value
-        super().__init__(message, hint=_TLS_HINTS[reason])
+        super().__init__(message, rule=_TLS_RULES[reason])
         self.reason = reason
 
 
-_UPGRADE_HINTS = {
-    101: "the server opens WebSockets, but not for MQTT: check endpoint, port and path (/mqtt on AWS)",
-    400: "open the WebSocket at /mqtt with the subprotocol mqtt; check that endpoint and port are those of AWS IoT",
-    403: (
-        "check the credentials in headers or query: the authorizer's name, token key name, token and signature; "
-        "without any, AWS takes the request for SigV4 and refuses it"
-    ),
-    404: "open the WebSocket at /mqtt",
+_UPGRADE_RULES = {
+    101: "upgrade-not-mqtt",
+    400: "upgrade-bad-request",
+    403: "upgrade-forbidden",
+    404: "websocket-path",
 }
 
 
@@ -238,14 +300,14 @@ class UpgradeRejected(DialError):
     """
 
     default_stage = Stage.UPGRADE
-    hint: str = "check endpoint, port and path (/mqtt on AWS), and what stands between that answers in its place"
+    rule: str | None = "upgrade-rejected"
 
     def __init__(self, status: int, detail: str = "") -> None:
         message = f"the WebSocket was refused with HTTP status {status}"
         super().__init__(
             f"{message}: {detail}" if detail else message,
             retryable=status == 429 or status >= 500,
-            hint=_UPGRADE_HINTS.get(status),
+            rule=_UPGRADE_RULES.get(status),
         )
         self.status = status
 
@@ -257,17 +319,15 @@ class BackendFault(ConnectError):
     """
 
     default_retryable = False
-    hint: str = "choose another backend, and report this to the plug-in's authors"
+    default_hint = "choose another backend, and report this to the plug-in's authors"
+    rule: str | None = None
 
 
 class ClosedBeforeConnack(ConnectError):
     """The peer closed the connection after CONNECT and before a CONNACK: how AWS refuses MQTT 3.1.1 (F3)."""
 
     default_retryable = False
-    hint: str = (
-        "AWS refuses an MQTT 3.1.1 client without a word: connect once with --protocol 5, which says more, "
-        "and check authorizer name, user name and password or token and signature, and the policy for this client id"
-    )
+    rule: str | None = "closed-before-connack"
 
     def __init__(self, message: str = "closed by the peer before a CONNACK") -> None:
         super().__init__(message)
@@ -305,21 +365,19 @@ _CONNACK_NAMES_5 = {
     0x9F: "connection rate exceeded",
 }
 
-_AUTHORIZATION_HINT = (
-    "check the authorizer's name and status, what its function expects (user name and password, or token key name, "
-    "token and signature), and that its policy allows iot:Connect for this client id; its log says which: CloudWatch "
-    "on AWS, the DENY line of the local gateway"
-)
-
-_CONNACK_HINTS = {
-    2: "choose another client id, of 1 to 128 bytes",
-    4: _AUTHORIZATION_HINT,
-    5: _AUTHORIZATION_HINT,
-    0x84: "connect with the other protocol version: --protocol 3.1.1",
-    0x85: "choose another client id, of 1 to 128 bytes",
-    0x86: _AUTHORIZATION_HINT,
-    0x87: _AUTHORIZATION_HINT,
-    0x97: "wait a second before the next attempt: AWS takes one CONNECT per second per client id",
+_CONNACK_RULES = {
+    1: "protocol-version",
+    2: "client-id-refused",
+    4: "not-authorized",
+    5: "not-authorized",
+    0x81: "packet-malformed",
+    0x84: "protocol-version",
+    0x85: "client-id-refused",
+    0x86: "not-authorized",
+    0x87: "not-authorized",
+    0x90: "will-topic",
+    0x97: "connect-too-often",
+    0x9B: "will-qos2",
 }
 
 _RETRYABLE_CODES = frozenset({3, 0x80, 0x83, 0x88, 0x89, 0x97, 0x9F})
@@ -332,7 +390,8 @@ class ConnackRefused(ConnectError):
     :ivar reason_string: the reason string of MQTT 5, where the server sent one and the library passes it on (F1).
     """
 
-    hint: str = "read the reason code and the server's log"
+    default_hint = "read the reason code and the server's log"
+    rule: str | None = None
 
     def __init__(self, reason_code: int, reason_string: str | None = None) -> None:
         if reason_code >= 0x80:
@@ -343,18 +402,30 @@ class ConnackRefused(ConnectError):
         if reason_string:
             message += f": {reason_string}"
         retryable = reason_code in _RETRYABLE_CODES
-        super().__init__(message, retryable=retryable, hint=_CONNACK_HINTS.get(reason_code))
+        super().__init__(message, retryable=retryable, rule=_CONNACK_RULES.get(reason_code))
         self.reason_code = reason_code
         self.reason_string = reason_string
+
+    def _facts(self) -> Mapping[str, str]:
+        # A server that refuses MQTT 3.1.1 says so in the return codes of that version.
+        return {**super()._facts(), "version": "3.1.1" if self.reason_code >= 0x80 else "5"}
+
+
+_TIMEOUT_RULES = {
+    Stage.TCP: "tcp-unreachable",
+    Stage.CONNACK: "no-connack",
+}
 
 
 class ConnectTimeout(ConnectError, TimeoutError):
     """The deadline passed; ``stage`` names what was being waited for."""
 
-    hint: str = "raise --timeout, or check what between this machine and the endpoint swallows packets"
+    default_hint = "raise --timeout, or check what between this machine and the endpoint swallows packets"
+    rule: str | None = None
 
     def __init__(self, timeout: float, stage: Stage) -> None:
-        super().__init__(f"no answer within {timeout:g} s, waiting for {stage.value}", stage=stage)
+        message = f"no answer within {timeout:g} s, waiting for {stage.value}"
+        super().__init__(message, stage=stage, rule=_TIMEOUT_RULES.get(stage))
 
 
 _DISCONNECT_NAMES = {
@@ -390,26 +461,20 @@ _DISCONNECT_NAMES = {
     0xA2: "wildcard subscriptions not supported",
 }
 
-_DENIED_HINT = (
-    "let the policy that the authorizer returns allow this action on this topic; the server's log says which was "
-    "denied: CloudWatch on AWS, the DENY line of the local gateway"
-)
-
-_DISCONNECT_HINTS = {
-    0x87: "the authorizer's answer has expired or its policy denies: connect again with fresh credentials, "
-    "or mend the policy; the server's log says which",
-    0x8D: "nothing was heard from this client for 1.5 times the keep alive (E10): do not block the event loop",
-    0x8E: "another client connected with this client id (E15): give each its own",
-    0x90: _DENIED_HINT,
-    0x93: "at most 100 unacknowledged QoS 1 publishes are taken (E29)",
-    0x97: "a quota of the connection was exceeded: a payload of more than 128 KiB (E21), or too many messages (E28)",
+_DISCONNECT_RULES = {
+    0x87: "connection-not-authorized",
+    0x8D: "keep-alive-timeout",
+    0x8E: "session-taken-over",
+    0x8F: "filter-invalid",
+    0x90: "topic-invalid",
+    0x93: "receive-maximum",
+    0x94: "topic-alias",
+    0x95: "payload-too-large",
+    0x97: "quota-exceeded",
+    0x98: "credentials-expired",
+    0x9B: "qos2",
+    0xA1: "subscription-identifier",
 }
-
-_SILENT_END_HINT = (
-    "AWS closes without a word when an MQTT 3.1.1 client publishes or subscribes to what its policy denies, when "
-    "another client takes its client id (E15), or when it sends what AWS does not serve: "
-    "connect with MQTT 5, which says which"
-)
 
 
 class Disconnected(CustomAuthError):
@@ -420,7 +485,7 @@ class Disconnected(CustomAuthError):
     :ivar reason_string: MQTT 5 only, where the server sent one (E16).
     """
 
-    hint: str = "connect again, or let a customauth.session do so"
+    default_hint = "connect again, or let a customauth.session do so"
 
     def __init__(
         self,
@@ -434,11 +499,11 @@ class Disconnected(CustomAuthError):
             message = f"the connection was closed here{': ' if detail else ''}{detail}"
         elif reason_code is None:
             message = f"the connection was lost without a DISCONNECT{': ' if detail else ''}{detail}"
-            self.hint = _SILENT_END_HINT
+            self.rule = "closed-without-word"
         else:
             name = _DISCONNECT_NAMES.get(reason_code, "unknown code")
             message = f"the server ended the connection with DISCONNECT 0x{reason_code:02X} ({name})"
-            self.hint = _DISCONNECT_HINTS.get(reason_code, type(self).hint)
+            self.rule = _DISCONNECT_RULES.get(reason_code)
             if reason_string:
                 message += f": {reason_string}"
         super().__init__(message)
@@ -453,7 +518,8 @@ class Disconnected(CustomAuthError):
             self.reason_code, by_server=self.by_server, reason_string=self.reason_string, detail=self._detail
         )
         twin.__cause__ = self.__cause__
-        twin.hint = self.hint
+        twin._told_hint = self._told_hint
+        twin.rule = self.rule
         return twin
 
 
@@ -471,12 +537,12 @@ _REQUEST_NAMES = {
     0xA2: "wildcard subscriptions not supported",
 }
 
-_REQUEST_HINTS = {
-    0x80: _DENIED_HINT,
-    0x87: _DENIED_HINT,
-    0x8F: "mend the topic filter: at most 256 bytes and 8 levels (E22)",
-    0x90: "mend the topic: at most 256 bytes and 8 levels, and none of the reserved ones (E22, E44)",
-    0x97: "a quota is exceeded, such as 50 subscriptions a connection (E26): do with less, or wait",
+_REQUEST_RULES = {
+    0x80: "policy-publish",
+    0x87: "policy-publish",
+    0x8F: "filter-invalid",
+    0x90: "topic-invalid",
+    0x97: "quota-exceeded",
 }
 
 
@@ -488,7 +554,9 @@ class RequestRefused(CustomAuthError):
     """
 
     what: ClassVar[str] = "the request"
-    hint: str = "read the reason code and the server's log"
+    default_hint = "read the reason code and the server's log"
+    _rules: ClassVar[Mapping[int, str]] = _REQUEST_RULES
+    _subject_is: ClassVar[str] = "topic"
 
     def __init__(self, reason_code: int, reason_string: str | None = None, *, subject: str = "") -> None:
         name = _REQUEST_NAMES.get(reason_code, "unknown code")
@@ -498,7 +566,11 @@ class RequestRefused(CustomAuthError):
         super().__init__(message)
         self.reason_code: int = reason_code
         self.reason_string: str | None = reason_string
-        self.hint = _REQUEST_HINTS.get(reason_code, type(self).hint)
+        self.rule = self._rules.get(reason_code)
+        self._subject = subject
+
+    def _facts(self) -> Mapping[str, str]:
+        return {self._subject_is: self._subject}
 
 
 class PublishRefused(RequestRefused):
@@ -511,18 +583,27 @@ class SubscribeRefused(RequestRefused):
     """The SUBACK carries a refusal."""
 
     what = "the subscription to"
+    _rules = {  # noqa: RUF012
+        **_REQUEST_RULES,
+        0x80: "policy-subscribe",
+        0x87: "policy-subscribe",
+        0x97: "too-many-subscriptions",
+    }
+    _subject_is = "filter"
 
 
 class UnsubscribeRefused(RequestRefused):
     """The UNSUBACK carries a refusal. MQTT 3.1.1 has none."""
 
     what = "the end of the subscription to"
+    _rules = SubscribeRefused._rules
+    _subject_is = "filter"
 
 
 class RequestTimeout(CustomAuthError, TimeoutError):
     """The server did not answer a request in time. Whether it took it is not known."""
 
-    hint: str = "raise the timeout; AWS answers no publish beyond 100 a second for a connection (E28)"
+    rule: str | None = "rate-exceeded"
 
     def __init__(self, timeout: float, awaited: str) -> None:
         super().__init__(f"no {awaited} within {timeout:g} s")
@@ -534,14 +615,15 @@ class SessionEnded(CustomAuthError):
     :param reason: what ended it, None where its user did; it becomes the cause.
     """
 
-    hint: str = "begin another session"
+    default_hint = "begin another session"
 
     def __init__(self, reason: Exception | None = None) -> None:
         if reason is None:
             message = "the session was ended here"
         elif isinstance(reason, CustomAuthError):
             message = f"the session has ended: {reason}"
-            self.hint = reason.hint or type(self).hint
+            self.hint = reason.hint or self.default_hint
+            self.rule = reason.rule
         else:
             # The text of a stranger's exception may hold a secret.
             message = f"the session has ended with {type(reason).__name__}"
@@ -556,7 +638,7 @@ class SessionEnded(CustomAuthError):
 class SessionQueueFull(CustomAuthError):
     """As many publishes of a session as may wait for their acknowledgement do. This one was not taken."""
 
-    hint: str = "wait for some of them to be acknowledged, drop this one, or give the session a larger queue"
+    default_hint = "wait for some of them to be acknowledged, drop this one, or give the session a larger queue"
 
     def __init__(self, queue: int) -> None:
         super().__init__(f"{queue} publishes wait for their acknowledgement, and the session takes no more")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from attrs import field, frozen
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -66,17 +66,56 @@ def sign(token: str, private_pem: bytes, *, passphrase: bytes | None = None) -> 
     :raises CredentialError: when the key is not a usable RSA private key, the passphrase is wrong or missing, or the
         token is not text that UTF-8 can carry.
     """
-    check.check_text("the token", token)
-    key = _private_key(private_pem, passphrase)
-    return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), hashes.SHA256())).decode("ascii")
+    return KeySigner(private_pem, passphrase=passphrase).sign(token)
 
 
-def signed_token(key_name: str, value: str, private_pem: bytes, *, passphrase: bytes | None = None) -> SignedToken:
+class KeySigner:
+    """A private key that is read once, for those who sign many tokens: reading it takes longer than signing.
+
+    :param private_pem: PKCS#1 or PKCS#8, encrypted or not.
+    :raises CredentialError: when it is not a usable RSA private key, or the passphrase is wrong or missing.
+    """
+
+    def __init__(self, private_pem: bytes, *, passphrase: bytes | None = None) -> None:
+        self._key = _private_key(private_pem, passphrase)
+
+    def sign(self, token: str) -> str:
+        """Sign a token as :func:`sign` does.
+
+        :raises CredentialError: when the token is not text that UTF-8 can carry.
+        """
+        check.check_text("the token", token)
+        signature = self._key.sign(token.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return base64.b64encode(signature).decode("ascii")
+
+
+class Signer(Protocol):
+    """What signs a token with a key of its own: a :class:`KeySigner`, or :class:`customauth.KmsSigner`."""
+
+    def sign(self, token: str) -> str:
+        """Return the signature of a token in plain base64 (B17)."""
+        ...
+
+
+def signed_token(
+    key_name: str,
+    value: str,
+    private_pem: bytes | None = None,
+    *,
+    passphrase: bytes | None = None,
+    signer: Signer | None = None,
+) -> SignedToken:
     """Sign a token and give it the name that the authorizer knows it by.
 
-    :raises CredentialError: as :func:`sign` and :class:`SignedToken`.
+    :param private_pem: the key that signs, as for :func:`sign`.
+    :param signer: what signs in its place.
+    :raises CredentialError: as :func:`sign` and :class:`SignedToken`, and for both a key and a signer, or neither.
     """
-    return SignedToken(key_name=key_name, value=value, signature=sign(value, private_pem, passphrase=passphrase))
+    if signer is None and private_pem is not None:
+        return SignedToken(key_name=key_name, value=value, signature=sign(value, private_pem, passphrase=passphrase))
+    if signer is None or private_pem is not None:
+        raise CredentialError("what signs the token? give a private key or a signer, one of them")
+    return SignedToken(key_name=key_name, value=value, signature=signer.sign(value))
 
 
 def public_key_of(private_pem: bytes, *, passphrase: bytes | None = None) -> bytes:

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
-import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import ClassVar
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customauth import ClosedBeforeConnack, Connection, ConnectRequest, PluginManager
+from customauth.compare import (
+    Bench,
+    Cell,
+    Environment,
+    Kind,
+    Measure,
+    Report,
+    ScenarioInfo,
+    State,
+    Subject,
+)
+from customauth.compare.result import PROCESSOR_TIME
+from customauth.gateway import running
+from made_scenarios import Plugin
+from rawbackend import RawBackend
+
 ROOT = Path(__file__).parents[2]
 LIBRARIES = {"paho": "paho", "gmqtt": "gmqtt", "awscrt": "awscrt"}
-MEASURES = {"connect p50", "QoS 1, 100 in flight", "QoS 0", "QoS 1 round trip p50"}
 
 Load = Callable[[str], ModuleType]
 
@@ -32,91 +49,132 @@ def installed() -> str:
     pytest.skip("no MQTT library is installed")
 
 
-def turn(number: int, arm: str, value: float, cpu_us: float = 1.0) -> dict[str, Any]:
-    where = {"measure": "QoS 0", "server": "gateway", "backend": "paho", "version": "5"}
-    return {**where, "round": number, "arm": arm, "value": value, "cpu_us": cpu_us}
+ALIKE = (10.0, 10.0)
 
 
-def test_each_round_has_the_ratio_of_its_own_two_turns(benchmark_module: Load) -> None:
-    turns = [
-        *(turn(1, "alone", 10), turn(1, "customauth", 20)),
-        *(turn(2, "customauth", 30), turn(2, "alone", 10)),
-        *(turn(3, "alone", 100), turn(3, "customauth", 10)),
+def cells(scenario: str, own: dict[str, tuple[float, ...]], alone: dict[str, tuple[float, ...]]) -> list[Cell]:
+    """Return the cells of a backend, and of its library alone."""
+    return [
+        Cell(environment="gateway", scenario=scenario, backend="paho", version="5", raw=raw, measurements=dict(values))
+        for raw, values in ((False, own), (True, alone))
+        if values
     ]
-    [summary] = benchmark_module("ratios").summaries(turns)
-    assert summary["ratios"] == [2, 3, 0.1]
-    assert summary["ratio"] == 2
-    assert (summary["customauth"], summary["alone"]) == (20, 10)
 
 
-def test_a_round_that_only_one_arm_has_finished_counts_for_nothing(benchmark_module: Load) -> None:
-    turns = [turn(1, "alone", 10), turn(1, "customauth", 20), turn(2, "alone", 10)]
-    [summary] = benchmark_module("ratios").summaries(turns)
-    assert summary["ratios"] == [2]
+def whole(*found: Cell) -> Report:
+    """Return a report of scenarios that each have one measure, beside the processor time."""
+    names = dict.fromkeys(cell.scenario for cell in found)
+    measures = {
+        name: tuple(dict.fromkeys(each for cell in found if cell.scenario == name for each in cell.measurements))
+        for name in names
+    }
+    return Report(
+        customauth="1",
+        created="today",
+        environments=(Environment(id="gateway", python="3", platform="Linux"),),
+        scenarios=tuple(
+            ScenarioInfo(
+                name=name,
+                title=name.capitalize(),
+                description="",
+                kind=Kind.SPEED,
+                measures=tuple(
+                    PROCESSOR_TIME if each == PROCESSOR_TIME.name else Measure(name=each, title=each, unit="ms")
+                    for each in measures[name]
+                ),
+            )
+            for name in names
+        ),
+        cells=tuple(found),
+    )
 
 
-def test_turns_of_other_contests_are_kept_apart(benchmark_module: Load) -> None:
-    others = [{**turn(1, arm, value), "version": "3.1.1"} for arm, value in (("alone", 4), ("customauth", 1))]
-    turns = [turn(1, "alone", 10), *others, turn(1, "customauth", 20)]
-    summaries = benchmark_module("ratios").summaries(turns)
-    assert {each["version"]: each["ratio"] for each in summaries} == {"5": 2, "3.1.1": 0.25}
+def test_a_measure_has_the_ratio_of_the_two_medians_and_of_the_processor_times(benchmark_module: Load) -> None:
+    own = {"connect": (1.0, 3.0, 30.0), "processor-time": (6.0,)}
+    report = whole(*cells("connect", own, {"connect": (2.0, 2.0, 2.0), "processor-time": (4.0,)}))
+    [judged] = benchmark_module("tables").judge(report)
+    assert (judged.ratio, judged.processor_ratio, judged.met) == (1.5, 1.5, False)
+    assert "| **1.50x** | 1.50x | ≤ 1.1 | **missed** |" in benchmark_module("tables").tables(report)
 
 
-def test_a_processor_time_below_the_clocks_step_makes_no_ratio(benchmark_module: Load) -> None:
-    [summary] = benchmark_module("ratios").summaries([turn(1, "alone", 10, cpu_us=0), turn(1, "customauth", 20)])
-    assert summary["cpu_ratio"] is None
+def test_without_the_library_alone_no_ratio_is_judged(benchmark_module: Load) -> None:
+    [judged] = benchmark_module("tables").judge(whole(*cells("connect", {"connect": ALIKE}, {})))
+    assert (judged.ratio, judged.met) == (None, None)
 
 
-def test_the_arms_take_turns_at_going_first(benchmark_module: Load) -> None:
-    order = benchmark_module("ratios").order
-    assert order(1) == tuple(reversed(order(2)))
-    assert order(1) == order(3)
-
-
-def test_a_limit_is_kept_as_it_is_shown(benchmark_module: Load) -> None:
-    targets = benchmark_module("targets")
-    assert targets.CONNECT.met(1.1049)
-    assert not targets.CONNECT.met(1.106)
-    assert targets.ACKNOWLEDGED.met(0.946)
-    assert not targets.ACKNOWLEDGED.met(0.944)
-    assert [str(target) for target in (targets.CONNECT, targets.ACKNOWLEDGED)] == ["≤ 1.1", "≥ 0.95"]
-
-
-def document(**parts: Any) -> dict[str, Any]:
-    empty = {"contests": [], "memory": [], "crowds": [], "command": {}, "problems": []}
-    machine = {"processor": "a processor", "cores": 2, "system": "Linux"}
-    return {"taken": "today", "machine": machine, "versions": {"customauth": "1"}, **empty, **parts}
+@pytest.mark.parametrize(
+    ("measure", "backend", "value", "met"),
+    [
+        ("connect", "paho", 1.1049, True),
+        ("connect", "paho", 1.106, False),
+        ("publish-qos1", "paho", 0.946, True),
+        ("publish-qos1", "paho", 0.944, False),
+        ("publish-fastest", "paho", 0.1, None),
+        ("command", "paho", 0.9, False),
+        ("command", "awscrt", 0.9, True),
+        ("command", "mqttium", 9.0, None),
+    ],
+)
+def test_a_limit_is_kept_as_it_is_shown(
+    benchmark_module: Load, measure: str, backend: str, value: float, met: bool | None
+) -> None:
+    [target] = [each for each in benchmark_module("targets").TARGETS if each.measure == measure]
+    assert target.met(value, backend) is met
 
 
 def test_every_missed_target_is_named(benchmark_module: Load) -> None:
-    where = {"server": "gateway", "backend": "paho", "version": "5"}
-    numbers = {"customauth": 1.0, "alone": 1.0, "cpu_ratio": None, "ratios": [0.5]}
-    crowd = {"backend": "gmqtt", "version": "5", "wanted": 5, "accepted": 5, "answered_at_the_end": 5, "lost": 1}
-    more = {"failures": {"lost: x": 1}, "accepting_took_s": 1.0, "held_s": 1.0, "acknowledged_meanwhile": 5}
-    command = {"customauth_ms": 1.0, "script_ms": 1.0, "ratio": 0.9, "ratios": [0.9], "modules": ["rich"]}
-    found = document(
-        contests=[
-            {**where, **numbers, "measure": "QoS 0", "ratio": 0.5},
-            {**where, **numbers, "measure": "connect p50", "ratio": 0.5},
-        ],
-        memory=[
-            {**where, "arm": arm, "connections": 9, "kib_per_connection": 300.0, "threads_per_connection": 1.0}
-            for arm in ("alone", "customauth")
-        ],
-        crowds=[{**crowd, **more}],
-        command={"backends": {"paho": {**command, "unused": ["rich"]}, "awscrt": {**command, "unused": []}}},
+    report = whole(
+        *cells("connect", {"connect": (5.0,)}, {"connect": (10.0,)}),
+        *cells("publish-qos1", {"publish-qos1": (5.0,)}, {"publish-qos1": (10.0,)}),
+        *cells("memory", {"memory": (300.0,)}, {"memory": (10.0,)}),
+        *cells("command", {"command": (9.0,)}, {"command": (10.0,)}),
     )
     tables = benchmark_module("tables")
-    assert [line.partition(":")[0] for line in tables.missed(found)] == [
-        "QoS 0, paho, MQTT 5, gateway",
-        "memory, paho, MQTT 5",
-        "command, paho",
-        "command, paho",
-        "5 at once, gmqtt",
+    found = tables.missed(list(tables.judge(report)))
+    assert found == [
+        "Publish-qos1, paho, MQTT 5, gateway: 0.50x (≥ 0.95)",
+        "Memory, paho, MQTT 5, gateway: 300 ms (≤ 100)",
+        "Command, paho, MQTT 5, gateway: 0.90x (≤ 0.7)",
     ]
-    shown = tables.tables(found)
-    assert all(f"- {line}" in shown for line in tables.missed(found))
-    assert "All targets are met." in tables.tables(document())
+    assert all(f"- {line}" in tables.tables(report) for line in found)
+    assert "All targets are met." in tables.tables(whole(*cells("connect", {"connect": ALIKE}, {"connect": ALIKE})))
+
+
+def test_lost_messages_are_counted_and_a_broken_crowd_is_no_whole_run(benchmark_module: Load) -> None:
+    tables = benchmark_module("tables")
+    report = whole(*cells("arrivals-qos0", {"lost-qos0": (0.0, 2.0)}, {"lost-qos0": (3.0,)}))
+    assert (tables.lost(report), tables.is_whole(report)) == (5, True)
+    broken = evolve(report.cells[0], state=State.ERROR, why="RuntimeError: 4 of 5 stayed")
+    assert not tables.is_whole(evolve(report, cells=(broken,)))
+
+
+class Fickle(RawBackend):
+    """Its second connection is closed on it."""
+
+    name: ClassVar[str] = "paho"
+
+    async def connect(self, request: ConnectRequest) -> Connection:
+        number = len(self.requests)
+        connection = await super().connect(request)
+        if number == 1:
+            await connection.aclose()
+            raise ClosedBeforeConnack
+        return connection
+
+
+def test_a_crowd_of_which_one_is_not_accepted_breaks_down(benchmark_module: Load) -> None:
+    crowd = benchmark_module("crowd").Crowd(count=3, hold=0.0)
+    plugins = PluginManager(discover=False)
+    plugins.register(Plugin(Fickle()))
+
+    async def held() -> None:
+        async with running() as gateway:
+            assert gateway.signed is not None
+            bench = Bench(place=gateway.endpoint, credentials=gateway.signed, plugins=plugins)
+            with pytest.raises(RuntimeError, match="2 of 3 stayed and were answered at the end: 1 times Closed"):
+                await crowd.turn(bench, Subject(backend="paho"))
+
+    asyncio.run(held())
 
 
 IMPORTTIME = """\
@@ -157,36 +215,43 @@ def test_a_payload_is_counted_once_however_the_stream_is_cut(
 
 
 @needs_linux
-def test_a_tiny_run_measures_both_arms_and_writes_all_its_numbers(tmp_path: Path) -> None:
+def test_a_tiny_run_compares_both_arms_with_every_server_and_writes_the_comparisons_document(tmp_path: Path) -> None:
     backend, numbers = installed(), tmp_path / "numbers.json"
-    tiny = ["--quick", "--connects", "2", "--messages", "200", "--round-trips", "5", "--held", "5", "--crowd", "5"]
-    tiny += ["--hold", "0", "--runs", "1"]
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.clients", "--backends", backend, *tiny, "--json", str(numbers)],
+        [
+            *(sys.executable, "-m", "benchmarks.clients", "--backends", backend, "--quick", "--crowd", "5"),
+            *("--hold", "0", "--json", str(numbers)),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=240,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    found = json.loads(numbers.read_text())
+    found = Report.from_json(numbers.read_text())
     has_mosquitto = any(shutil.which("mosquitto", path=path) for path in (None, "/usr/sbin", "/usr/local/sbin"))
     servers = {"gateway", "mosquitto"} if has_mosquitto else {"gateway"}
-    measures = MEASURES if backend == "gmqtt" else {*MEASURES, "QoS 1, the library's fastest way"}
-    expected = {(measure, server, version) for measure in measures for server in servers for version in ("5", "3.1.1")}
-
-    assert {(each["measure"], each["server"], each["version"]) for each in found["contests"]} == expected
-    assert all(len(each["ratios"]) == 1 for each in found["contests"])
-    assert {each["arm"] for each in found["turns"]} == {"alone", "customauth"}
-    assert all(each.get("lost", 0) == 0 for each in found["turns"])
-    assert {(each["arm"], each["version"]) for each in found["memory"]} == {
-        (arm, version) for arm in ("alone", "customauth") for version in ("5", "3.1.1")
+    ran = {
+        (cell.scenario, cell.environment.partition("-")[0], cell.version, cell.raw)
+        for cell in found.cells
+        if cell.state is State.RUN
     }
-    assert all(each["answered_at_the_end"] == 5 and not each["lost"] for each in found["crowds"])
-    if importlib.util.find_spec("awsiot") is not None:
-        assert "customauth" in found["command"]["backends"][backend]["modules"]
-    assert f"Taken {found['taken']}" in run.stdout
+    assert ran >= {
+        (scenario, server, version, raw)
+        for scenario in ("connect", "publish-qos1", "arrivals-qos0", "round-trip-qos1")
+        for server in servers
+        for version in ("5", "3.1.1")
+        for raw in (False, True)
+    }
+    assert {raw for scenario, _, _, raw in ran if scenario == "memory"} == {False, True}
+    (imports,) = (cell.behaviour for cell in found.cells if cell.scenario == "command-imports")
+    assert imports is not None
+    assert imports.as_expected, imports.message
+    held = [cell.measurements["crowd"] for cell in found.cells if cell.scenario == "crowd" and cell.state is State.RUN]
+    assert held == ([(5.0,)] if backend != "awscrt" else [])
+    assert all(cell.measurements["processor-time"] for cell in found.cells if cell.scenario == "connect")
+    assert f"customauth {found.customauth}, {found.created}" in run.stdout
 
 
 @needs_linux

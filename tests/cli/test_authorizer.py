@@ -117,7 +117,10 @@ def test_a_client_id_that_the_policies_do_not_allow_is_said_so(folder: Path) -> 
     result = _test(folder, "open", "--mqtt-context", _mqtt(clientId="valve"))
     assert (result.code, result.json()) == (0, ANSWER)
     assert "This answer refuses client 'valve': " in result.stderr
-    assert result.last == "next: let the function's policy allow iot:Connect on it"
+    assert result.last == (
+        "next: let the function's policy allow iot:Connect on arn:aws:iot:us-east-1:123456789012:client/valve, "
+        "or connect with a client id that it allows"
+    )
 
 
 def test_json_says_no_more_than_the_answer(folder: Path) -> None:

@@ -170,6 +170,7 @@ def test_json_tells_of_failure(signed: list[str], backend_name: str) -> None:
     assert document["stage"] == "CONNECT/CONNACK"
     assert document["retryable"] is False
     assert document["next"]
+    assert document["rule"] == "not-authorized"
     assert (document["backend"], document["endpoint"]) == (backend_name, signed[-1])
 
 

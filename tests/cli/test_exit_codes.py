@@ -205,7 +205,7 @@ def test_6_a_websocket_at_another_path(sample: RunningGateway, backend_name: str
     result = run("connect", "--backend", backend_name, *words)
     assert result.code == 6, result.stderr
     assert "cause: UpgradeRejected: the WebSocket was refused with HTTP status 404" in result.stderr
-    assert result.last == "next: open the WebSocket at /mqtt"
+    assert result.last == f"next: open the WebSocket at /mqtt: wss://{sample.endpoint}/mqtt"
 
 
 @pytest.mark.parametrize(

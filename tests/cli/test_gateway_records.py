@@ -84,6 +84,7 @@ def test_each_record_is_a_line_of_json_without_secrets_and_a_second_start_append
     assert allowed["event"]["protocolData"]["mqtt"]["password"] == "***"
     assert denied["reason"] == "CUSTOM_AUTHORIZER_NOT_FOUND"
     assert denied["fix"] == "name one of signed-sample, unsigned-sample"
+    assert denied["rule"] == "authorizer-not-found"
     written = file.read_text()
     for secret in ("wonderland", "d29uZGVybGFuZA", "t0ken-of-alice"):
         assert secret not in written

@@ -12,14 +12,17 @@ import pytest
 
 from customauth.cli import secrets
 from customauth.cli.contexts import CONTEXTS
+from customauth.cli.doctor_options import FROM_QUERY, FROM_USERNAME
 from customauth.cli.exits import ExitCode
 from customauth.cli.main import cli
 from customauth.gateway import load_config
+from customauth.profiles.keys import KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command.md").read_text()
 NAMES = cli.list_commands(click.Context(cli))
 SECRETS = (
     *(secrets.PASSWORD, secrets.TOKEN, secrets.SIGNATURE, secrets.PASSPHRASE, secrets.JWT, secrets.PROXY),
+    *(FROM_USERNAME, FROM_QUERY),
     *CONTEXTS,
 )
 
@@ -46,7 +49,8 @@ def _below(group: click.Group, name: str) -> click.Command:
 
 def _options() -> set[str]:
     parameters = [parameter for command in _commands() for parameter in command.params]
-    return {word for parameter in parameters for word in parameter.opts if word.startswith("-")}
+    words = {word for parameter in parameters for word in (*parameter.opts, *parameter.secondary_opts)}
+    return {word for word in words if word.startswith("-")}
 
 
 def _examples() -> list[str]:
@@ -73,8 +77,10 @@ def test_every_command_below_another_has_a_section() -> None:
 
 
 def test_every_variable_is_on_the_page_and_no_other() -> None:
-    variables = {name for secret in SECRETS for name in secret.variables}
-    assert set(re.findall(r"CUSTOMAUTH_\w+", PAGE)) == variables
+    variables = {name for secret in SECRETS for name in secret.variables} | {"CUSTOMAUTH_CONFIG", "CUSTOMAUTH_PROFILE"}
+    on_page = set(re.findall(r"CUSTOMAUTH_\w+", PAGE))
+    assert variables - on_page == set()
+    assert on_page - variables <= {f"CUSTOMAUTH_{key.upper()}" for key in KEYS}
 
 
 def test_every_exit_code_is_on_the_page_and_no_other() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -33,6 +34,8 @@ from customauth.testing.conformance.table import FAILURES
 from made_scenarios import report
 from needs import needs
 from rawbackend import RawBackend
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 _ONE_WAY: dict[str, Any] = {"versions": (MqttVersion.V5,), "transports": (Transport.MQTT,)}
 
@@ -100,6 +103,14 @@ def test_a_quick_comparison_leaves_out_rows_but_no_speed() -> None:
     left_out = {scenario.name for scenario in whole} - {scenario.name for scenario in quick}
     assert {scenario.kind for scenario in whole if scenario.name in left_out} == {Kind.BEHAVIOUR}
     assert {scenario.failure.name for scenario in quick if isinstance(scenario, FaultScenario)} == QUICK
+
+
+@pytest.mark.parametrize("page", ["comparison.md", "command.md"])
+def test_the_documentation_says_what_a_quick_comparison_takes(page: str) -> None:
+    text = " ".join((DOCS / page).read_text().split())
+    for kind, named in (("auth/", "refused logins"), ("fault/", "faults")):
+        rows = [scenario.quick for scenario in bundled() if scenario.name.startswith(kind)]
+        assert f"{sum(rows)} of the {len(rows)} {named}" in text
 
 
 def test_the_table_is_there_without_pytest() -> None:

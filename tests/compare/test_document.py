@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customauth.compare.document import from_document, schema, to_document
-from customauth.compare.result import Report
+from customauth.compare.result import PROCESSOR_TIME, Report
 from made_reports import reports, speeds
 from sample_report import hostile_report, sample_report
 
@@ -148,6 +148,13 @@ def test_merged_reports_merge_again() -> None:
     assert [cell.environment for cell in again.cells] == ["one", "two", "three"]
     assert [each.name for each in again.scenarios] == ["connect"]
     assert from_document(json.dumps(to_document(again))) == again
+
+
+def test_a_measure_that_only_one_of_the_reports_has_is_kept() -> None:
+    first = speeds({"a": (1.0,)})
+    second = speeds({"a": (2.0,)}, environment="there", measure=PROCESSOR_TIME)
+    merged = from_document(json.dumps(to_document(first.merged_with([second]))))
+    assert merged.scenarios[0].measures == (*first.scenarios[0].measures, PROCESSOR_TIME)
 
 
 def test_two_reports_of_one_environment_do_not_merge() -> None:

@@ -11,10 +11,10 @@ from hypothesis import given
 
 from customauth.compare import table
 from customauth.compare.baseline import judge
-from customauth.compare.figures import value_text
+from customauth.compare.figures import Row, measure_title, value_text
 from customauth.compare.junit import junit
 from customauth.compare.markdown import escape, markdown
-from customauth.compare.result import Measure, Report, State
+from customauth.compare.result import PROCESSOR_TIME, Kind, Measure, Report, ScenarioInfo, State
 from customauth.compare.threshold import Threshold
 from made_reports import behaviour, endings, joined, reports, speeds, with_cells
 from sample_report import BACKENDS, HOSTILE, hostile_report, sample_report
@@ -188,3 +188,23 @@ def test_junit_keeps_what_is_hostile_as_text_and_escapes_what_xml_cannot_write()
     told = endings({"a": evolve(behaviour("E", as_expected=False), message="\x1b[2J\0\ud800 ok")})
     (failure,) = _read(junit(told)).iter("failure")
     assert failure.text == "message: \\x1b[2J\\x00\\ud800 ok"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "measures", "title"),
+    [
+        ("Connect", ["connect", "TLS at the client"], "Connect"),
+        ("Connect", ["TLS at the client", "connect"], "Connect: TLS at the client"),
+        ("Memory and threads", ["memory for each connection", "threads"], "Memory for each connection"),
+        ("Publish rate, QoS 1", ["publishes per second"], "Publish rate, QoS 1"),
+        ("Import", ["modules", "import"], "Import: modules"),
+    ],
+)
+def test_a_measure_is_titled_without_saying_a_word_twice(scenario: str, measures: list[str], title: str) -> None:
+    described = tuple(Measure(name=each, title=each, unit="ms") for each in measures)
+    # The processor time is beside every measure, and makes no scenario one of several.
+    info = ScenarioInfo(
+        name="x", title=scenario, description="", kind=Kind.SPEED, measures=(*described, PROCESSOR_TIME)
+    )
+    row = Row(environment="here", scenario=info, version="5", transport="mqtt", measure=described[0])
+    assert measure_title(row) == title

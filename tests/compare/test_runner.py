@@ -28,8 +28,8 @@ from customauth.compare import (
     known_scenarios,
     run,
 )
-from customauth.compare.runner import _order
 from customauth.compare.scenario import Scenario
+from customauth.compare.stage import order
 from made_scenarios import Made, plugins, report
 
 
@@ -283,7 +283,7 @@ def test_an_unknown_backend_is_refused_before_anything_is_started() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_in_as_many_rounds_as_subjects_everybody_has_had_every_place(count: int) -> None:
     subjects = [Subject(backend=str(number)) for number in range(count)]
-    orders = [list(_order(subjects, number)) for number in range(count)]
+    orders = [list(order(subjects, number)) for number in range(count)]
     for places in zip(*orders, strict=True):
         assert sorted(each.backend for each in places) == sorted(each.backend for each in subjects)
     followed = {(first, second) for order in orders for first, second in itertools.pairwise(order)}

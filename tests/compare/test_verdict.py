@@ -9,7 +9,7 @@ from hypothesis import given
 
 from customauth.compare.result import Measure, Report, State
 from customauth.compare.verdict import BackendVerdict, verdict
-from made_reports import behaviour, endings, joined, reports, speeds, with_cells
+from made_reports import SCENARIO, behaviour, endings, joined, reports, speeds, with_cells
 from sample_report import BACKENDS, hostile_report, sample_report
 
 FAST, MIDDLE, SLOW = (10, 10.1, 9.9, 10, 10.2), (12, 12.1, 11.9, 12, 12.2), (30, 30.1, 29.9, 30, 30.2)
@@ -26,6 +26,30 @@ def test_the_fastest_and_the_slowest_are_told_with_ratio_and_neighbour() -> None
     assert _of(report, "a").apart == ()
     assert _of(report, "b").sentences == ("Nothing sets it apart.",)
     assert _of(report, "c").apart == ("Last at Connect (3.00x behind a).",)
+
+
+def test_far_behind_is_told_with_both_values() -> None:
+    report = speeds({"a": FAST, "b": [300 * value for value in FAST]})
+    assert _of(report, "b").apart == ("Last at Connect (300x behind a, 3,000 ms beside 10.0 ms).",)
+
+
+def test_what_was_not_run_for_one_reason_is_counted() -> None:
+    report = speeds({"a": FAST, "b": FAST})
+    scenarios = [evolve(report.scenarios[0], name=name) for name in ("one", "two")]
+    cells = [
+        evolve(report.cells[1], scenario=each.name, state=State.NOT_RUN, why="backend b cannot do x", measurements={})
+        for each in scenarios
+    ]
+    report = with_cells(evolve(report, scenarios=(*report.scenarios, *scenarios)), *cells)
+    assert _of(report, "b").cannot == ("Not run: 2 scenarios: cannot do x.",)
+
+
+def test_measures_of_one_scenario_are_counted_and_not_named() -> None:
+    scenario = evolve(SCENARIO, measures=tuple(Measure(name=name, title=name, unit="ms") for name in "xyz"))
+    report = speeds({"a": FAST, "b": FAST})
+    cells = tuple(evolve(cell, measurements={"x": FAST, "y": FAST}) for cell in report.cells)
+    level = "Nowhere ahead of all others; level with the best at Connect (2 of 3 measures)."
+    assert _of(evolve(report, scenarios=(scenario,), cells=cells), "a").best_for == (level,)
 
 
 def test_more_of_a_rate_is_better() -> None:
@@ -54,20 +78,20 @@ def test_a_backend_alone_is_ahead_of_nobody() -> None:
 
 def test_what_the_layer_costs_is_told_beside_the_library_alone() -> None:
     report = speeds({"a": MIDDLE, "b": FAST}, raw={"a": FAST, "b": FAST})
-    assert "customauth's layer costs it, against the library alone: Connect 1.20x." in _of(report, "a").apart
+    assert "Cost of customauth's layer, beside the library alone: Connect (1.20x)." in _of(report, "a").apart
     assert _of(report, "b").apart == ()
     assert _of(speeds({"a": FAST}, raw={"a": MIDDLE}), "a").apart == ()
 
 
 def test_a_claim_that_holds_on_one_version_only_says_so() -> None:
     report = joined(speeds({"a": FAST, "b": SLOW}), speeds({"a": FAST, "b": FAST}, version="3.1.1"))
-    assert _of(report, "a").best_for == ("Best for Connect (10.0 ms, 3.00x ahead of b; MQTT 5).",)
+    assert _of(report, "a").best_for == ("Best for Connect (10.0 ms, 3.00x ahead of b, MQTT 5).",)
 
 
 def test_a_claim_that_holds_in_one_environment_only_says_so() -> None:
     there = speeds({"a": FAST, "b": FAST}, environment="py3.12")
     report = speeds({"a": FAST, "b": SLOW}).merged_with([there])
-    assert _of(report, "a").best_for == ("Best for Connect (10.0 ms, 3.00x ahead of b; in py3.11).",)
+    assert _of(report, "a").best_for == ("Best for Connect (10.0 ms, 3.00x ahead of b, in py3.11).",)
 
 
 def test_what_others_can_and_one_cannot_is_told() -> None:
@@ -80,7 +104,7 @@ def test_what_was_not_run_is_told_with_the_reason() -> None:
     report = speeds({"a": FAST, "b": FAST})
     cell = evolve(report.cells[1], version="3.1.1", state=State.NOT_RUN, why="b does not do mqtt311", measurements={})
     found = _of(with_cells(report, cell), "b")
-    assert found.cannot == ("Not run: connect (MQTT 3.1.1): b does not do mqtt311.",)
+    assert found.cannot == ("Not run: connect (MQTT 3.1.1): does not do mqtt311.",)
 
 
 def test_what_is_missing_says_so() -> None:
@@ -98,7 +122,14 @@ def test_a_library_that_was_not_measured_alone_says_why() -> None:
     report = speeds({"a": FAST, "b": FAST}, raw={"a": FAST})
     cell = evolve(report.cells[2], backend="b", state=State.NOT_RUN, why="b brings no driver.", measurements={})
     found = _of(with_cells(report, cell), "b")
-    assert found.missing == ("The library alone was not measured: connect: b brings no driver.",)
+    assert found.missing == ("The library alone was not measured: connect: brings no driver.",)
+
+
+def test_a_reason_that_holds_for_both_is_told_once() -> None:
+    report = speeds({"a": FAST, "b": FAST}, raw={"a": FAST})
+    cell = evolve(report.cells[1], version="3.1.1", state=State.NOT_RUN, why="it has no wheels", measurements={})
+    found = _of(with_cells(report, cell, evolve(cell, raw=True)), "b")
+    assert found.sentences[-1] == "Not run: connect (MQTT 3.1.1): it has no wheels."
 
 
 def test_a_behaviour_that_is_not_as_expected_sets_apart_and_so_does_being_the_only_one_right() -> None:
@@ -142,7 +173,7 @@ def test_chance_in_one_of_many_settings_is_not_told() -> None:
 
 def test_what_holds_in_every_environment_is_told_though_on_one_version_and_transport_only() -> None:
     found = _of(_in_eight_settings(("here", "5", "wss"), ("there", "5", "wss")), "b")
-    assert found.apart == ("Last at Connect (3.00x behind a; MQTT 5 over wss).",)
+    assert found.apart == ("Last at Connect (3.00x behind a, MQTT 5 over wss).",)
 
 
 def test_the_names_are_those_of_the_report() -> None:

@@ -190,7 +190,7 @@ def test_a_bad_signature_is_an_invalid_parameter(start_gateway: StartGateway, ke
 @pytest.mark.fact("C35")
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.POLICY], ids=str)
 def test_every_reason_that_we_give_is_logged_as_a_code_of_aws(reason: Reason) -> None:
-    event = log_event(evolve(DECISION, outcome=Refusal(reason=reason, why="w", fix="f")))
+    event = log_event(evolve(DECISION, outcome=Refusal(reason=reason, why="w", fix="f", rule="not-authorized")))
     assert event is not None
     assert event["reason"] in CODES
 
@@ -338,7 +338,7 @@ DECISION = Decision(
     server_name="localhost",
     alpn="mqtt",
     client_id="device",
-    outcome=Refusal(reason=Reason.NOT_FOUND, why="w", fix="f"),
+    outcome=Refusal(reason=Reason.NOT_FOUND, why="w", fix="f", rule="not-authorized"),
     stages={},
     duration=0.0,
 )
@@ -377,7 +377,9 @@ GRANTS = st.builds(
     disconnect_after=st.integers(300, 86400),
     why=TEXT,
 )
-REFUSED = st.builds(Refusal, reason=st.sampled_from(list(Reason)), why=TEXT, fix=TEXT, principal_id=st.none() | TEXT)
+REFUSED = st.builds(
+    Refusal, reason=st.sampled_from(list(Reason)), why=TEXT, fix=TEXT, rule=TEXT, principal_id=st.none() | TEXT
+)
 DECISIONS = st.builds(
     Decision,
     step=st.sampled_from(list(Step)),

@@ -192,6 +192,7 @@ def test_an_end_and_a_note_as_json_have_every_field() -> None:
         "status": 404,
         "closed": True,
         "text": "x",
+        "rule": None,
     }
 
 

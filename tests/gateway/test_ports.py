@@ -157,14 +157,14 @@ def test_a_refusal_names_the_way_in() -> None:
     )
     default = DomainConfiguration(name="iot:Data-ATS", server_name="localhost")
     cases = {
-        "connect to the gateway by name, not by address": misrouted(_origin(None), Spoken.MQTT),
-        "connect to the gateway by name (A47)": misrouted(_origin(None), Spoken.PUBLISH),
+        "connect by name, not by address": misrouted(_origin(None), Spoken.MQTT),
+        "without SNI nobody is authenticated (A47)": misrouted(_origin(None), Spoken.PUBLISH),
         'offer the ALPN protocol "mqtt"': misrouted(_origin(default), Spoken.MQTT),
         'offer no ALPN protocol, or "http/1.1"': misrouted(_origin(default, alpn="x-amzn-http-ca"), Spoken.PUBLISH),
         "connect to port 443": misrouted(_origin(default, port=8883), Spoken.MQTT),
         "use HTTPS publish with this name": misrouted(_origin(explicit), Spoken.MQTT),
         "connect to port 443 or 8443": misrouted(_origin(explicit, port=8883), Spoken.PUBLISH),
-        'set authentication_type = "CUSTOM_AUTH"': misrouted(_origin(x509), Spoken.MQTT),
+        "domain configuration x the authentication type CUSTOM_AUTH": misrouted(_origin(x509), Spoken.MQTT),
     }
     for words, refusal in cases.items():
         assert refusal is not None, words

@@ -114,7 +114,9 @@ def test_what_a_function_quotes_is_masked_in_its_answer_and_in_what_is_said_of_i
         except InvalidAnswer as error:
             whys.append(_deepest(error))
     for why in whys:
-        refusal = Refusal(reason=Reason.FUNCTION_FAILED, why=why, fix="mend it", principal_id=why)
+        refusal = Refusal(
+            reason=Reason.FUNCTION_FAILED, why=why, fix="mend it", rule="function-error", principal_id=why
+        )
         assert "s3cr3t" not in shown(trace.decision(attempt, refusal))
         assert "s3cr3t" not in shown(trace.decision(attempt, evolve(GRANT, principal_id=why, why=why)))
 
@@ -142,7 +144,11 @@ def test_a_token_that_is_not_encoded_and_stands_alone_is_masked_in_all_its_piece
     packet = connect(f"user?{token}&x-amz-customauthorizer-name=open")
     attempt = Attempt(origin=origin(), client_id="device", connect=packet)
     trace, _ = traced(attempt)
-    text = shown(trace.decision(attempt, Refusal(reason=Reason.PARAMETER_INVALID, why="no token", fix="send one")))
+    text = shown(
+        trace.decision(
+            attempt, Refusal(reason=Reason.PARAMETER_INVALID, why="no token", fix="send one", rule="token-missing")
+        )
+    )
     # A name before a = may be shown as a name.
     pieces = [piece.partition("=") for piece in token.split("&")]
     for name, _, value in pieces:

@@ -333,7 +333,7 @@ def test_a_client_that_refuses_the_certificate_is_logged_in_one_line(
             peer, _, said = note.partition(": ")
             assert peer.startswith("CLOSE 127.0.0.1:")
             assert said.startswith(f"TLS handshake failed: the client {whose} (")
-            assert f"; fix: let it trust the gateway's CA: --cafile {running.gateway.ca_file}" in note
+            assert f"; fix: trust the server's CA: --cafile {running.gateway.ca_file}" in note
             assert note.endswith(", and connect to localhost") == trusting
 
     run(main())

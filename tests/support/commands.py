@@ -235,8 +235,9 @@ def write_plugin(folder: Path, name: str, source: str, *, distribution: str = "s
 
 
 def _environment(extra: Mapping[str, str | bytes] | None) -> dict[bytes, bytes]:
-    """Make the environment of a command: nothing of customauth's own but what a test gives."""
+    """Make the environment of a command: nothing of customauth's own, nor anybody's profiles, but what a test gives."""
     kept = {name: value for name, value in os.environb.items() if not name.startswith(b"CUSTOMAUTH_")}
+    kept[b"XDG_CONFIG_HOME"] = b"/nonexistent"
     return kept | {os.fsencode(name): os.fsencode(value) for name, value in (extra or {}).items()}
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -27,7 +28,13 @@ run()
 
 def loaded_by(*words: str) -> set[str]:
     """Run the command and return the modules that it has loaded by its end."""
-    made = subprocess.run([sys.executable, "-c", _TELLING, *words], capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        [sys.executable, "-c", _TELLING, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"XDG_CONFIG_HOME": "/nonexistent"},
+    )
     assert made.returncode == 0, made.stdout + made.stderr
     code, *modules = made.stdout.splitlines()[-1].removeprefix("loaded: ").split()
     assert code == "0"

@@ -27,7 +27,9 @@ GRANT = Grant(
     disconnect_after=86400,
     why="statement 1 of document 1 allows it",
 )
-REFUSAL = Refusal(reason=Reason.POLICY, why="no statement allows it", fix="let the policy allow it")
+REFUSAL = Refusal(
+    reason=Reason.POLICY, why="no statement allows it", fix="let the policy allow it", rule="policy-client-id"
+)
 
 
 def decision(outcome: Grant | Refusal = GRANT, **changes: Any) -> Decision:

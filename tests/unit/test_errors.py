@@ -18,13 +18,18 @@ from customauth import (
     CredentialError,
     CustomAuthError,
     DialError,
+    Disconnected,
     EndpointError,
     NameNotResolved,
+    PublishRefused,
+    SessionEnded,
     Stage,
+    SubscribeRefused,
     TlsFailed,
     TlsReason,
     errors,
 )
+from customauth.rules import RULES
 
 CLASSES = [
     value
@@ -90,7 +95,51 @@ def test_a_failed_attempt_says_how_far_it_came_and_whether_to_try_again(
 def test_stage_retryable_and_hint_can_be_told_where_the_class_does_not_know() -> None:
     error = DialError("broken", stage=Stage.TLS, retryable=False, hint="mend it")
     assert (error.stage, error.retryable, error.hint) == (Stage.TLS, False, "mend it")
-    assert DialError("broken").hint == DialError.hint
+    assert DialError("broken").hint == RULES["tcp-unreachable"].fix()
+
+
+def test_a_hint_is_the_cure_of_the_error_s_rule_until_another_is_told() -> None:
+    error = ConnackRefused(0x97)
+    assert error.rule == "connect-too-often"
+    assert error.hint == RULES["connect-too-often"].fix()
+    error.hint = "wait"
+    assert (error.hint, error.rule) == ("wait", None)
+
+
+def test_a_hint_knows_the_region_of_an_endpoint_of_aws() -> None:
+    error = NameNotResolved("no address")
+    assert "--region" not in error.hint
+    error.endpoint = "abc-ats.iot.eu-west-1.amazonaws.com:443"
+    assert error.hint.endswith(" --endpoint-type iot:Data-ATS --region eu-west-1")
+    error.endpoint = "wss://abc.ats.iot.cn-north-1.amazonaws.com.cn:443/mqtt"
+    assert error.hint.endswith(" --region cn-north-1")
+
+
+def test_a_refused_request_names_its_topic_or_filter_in_the_cure() -> None:
+    assert 'topic/a/b"' in PublishRefused(0x87, subject="a/b").hint
+    assert 'topicfilter/a/#"' in SubscribeRefused(0x87, subject="a/#").hint
+    assert SubscribeRefused(0x97).rule == "too-many-subscriptions"
+    assert PublishRefused(0x97).rule == "quota-exceeded"
+    assert PublishRefused(0x83).rule is None
+    assert PublishRefused(0x83).hint
+
+
+def test_an_error_told_in_another_place_keeps_rule_and_hint() -> None:
+    silent = Disconnected()
+    assert (silent.again().rule, silent.again().hint) == ("closed-without-word", silent.hint)
+    silent.hint = "look"
+    assert (silent.again().rule, silent.again().hint) == (None, "look")
+    taken_over = SessionEnded(Disconnected(0x8E))
+    assert (taken_over.rule, taken_over.hint) == ("session-taken-over", Disconnected(0x8E).hint)
+    assert SessionEnded().rule is None
+    assert SessionEnded().hint
+
+
+@pytest.mark.parametrize("code", range(256))
+def test_every_code_that_is_known_names_a_rule_that_exists(code: int) -> None:
+    for error in (ConnackRefused(code), Disconnected(code), PublishRefused(code), SubscribeRefused(code)):
+        assert error.rule is None or error.rule in RULES
+        assert error.hint
 
 
 @pytest.mark.parametrize("reason", list(TlsReason))
@@ -153,4 +202,6 @@ def test_a_timeout_says_how_long_and_for_what() -> None:
 
 
 def test_every_class_of_a_failed_attempt_has_a_next_step() -> None:
-    assert [error for error in CLASSES if issubclass(error, ConnectError) and not error.hint] == []
+    for error in CLASSES:
+        if issubclass(error, ConnectError):
+            assert error.default_hint or error.rule in RULES

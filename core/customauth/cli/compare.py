@@ -11,7 +11,15 @@ from customauth.cli import compare_files
 from customauth.cli.credentials import credential_options, take_credentials
 from customauth.cli.exits import ExitCode
 from customauth.cli.misuse import Misuse
-from customauth.cli.options import VERSIONS, ca_option, port_option, take_endpoint, timeout_option
+from customauth.cli.options import (
+    VERSIONS,
+    ca_option,
+    complete_backends,
+    port_option,
+    take_endpoint,
+    timeout_option,
+)
+from customauth.cli.profile import takes_profile
 from customauth.cli.say import say
 from customauth.endpoint import Transport
 
@@ -25,7 +33,14 @@ _RUN_OPTIONS = ("backends", "scenarios", "transports", "protocols", "rounds", "q
 
 
 @click.command()
-@click.option("--backend", "backends", multiple=True, metavar="NAME", help="Compare these only; may be repeated.")
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_backends,
+    help="Compare these only; may be repeated.",
+)
 @click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Run these only; may be repeated.")
 @click.option(
     "--transport",
@@ -71,6 +86,7 @@ _RUN_OPTIONS = ("backends", "scenarios", "transports", "protocols", "rounds", "q
 @click.option("--environment", metavar="ID", help="Under which the results are merged.  [default: py and its version]")
 @click.option("--list", "listed", is_flag=True, help="Run nothing: list the scenarios.")
 @click.argument("endpoint", required=False)
+@takes_profile(only_beside=("endpoint", "profile"), leave_out=("backend", "protocol", "transport"))
 def command(
     endpoint: str | None,
     merged: tuple[Path, ...],
@@ -81,7 +97,8 @@ def command(
 ) -> int:
     """Put every backend to the same work, side by side: how fast each is, and what each says when something fails.
 
-    Without ENDPOINT against a local gateway that it starts itself; with ENDPOINT, give the credentials of connect.
+    Without ENDPOINT against a local gateway that it starts itself; with ENDPOINT, give the credentials of connect, or
+    all of it with --profile.
     Prints tables and a verdict, and writes the page customauth-comparison.html.
 
     Exit code 0 when everything ended as its scenario says it should, 7 when something did not. With --fail-on only the

@@ -12,6 +12,7 @@ from customauth._version import __version__
 from customauth.cli.attempt import Attempt, attempt_options, take_attempt
 from customauth.cli.exits import ExitCode, exit_code
 from customauth.cli.options import connect_user_property_option, debug_option, json_option, show_debug
+from customauth.cli.profile import takes_profile
 from customauth.cli.say import printable
 from customauth.errors import ConnectError, CustomAuthError
 from customauth.request import CredentialsIn
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 @connect_user_property_option("--user-property", "--connect-user-property")
 @json_option
 @debug_option
-@click.argument("endpoint")
+@click.argument("endpoint", required=False)
+@takes_profile(needs_endpoint=True)
 def command(endpoint: str, as_json: bool, debug: bool, **options: Any) -> int:
     """Connect once to ENDPOINT (HOST[:PORT] or wss://HOST[:PORT][/PATH]) and say how it ended.
 

@@ -23,6 +23,8 @@ class ExitCode(enum.IntEnum):
     DISCONNECTED = 10
     UNANSWERED = 11
     THRESHOLD = 12
+    CAUSE_FOUND = 13
+    CANNOT_TELL = 14
     TIME_IS_UP = 27  # as mosquitto_sub
     INTERRUPTED = 130
 
@@ -32,7 +34,9 @@ _CODES: list[tuple[type[BaseException], ExitCode]] = [
     (errors.CredentialError, ExitCode.USAGE),
     (errors.EndpointError, ExitCode.USAGE),
     (errors.RequestError, ExitCode.USAGE),
+    (errors.AwsNotSetUp, ExitCode.USAGE),
     (errors.BackendError, ExitCode.BACKEND),
+    (errors.AwsError, ExitCode.NOT_REACHED),
     (errors.BackendFault, ExitCode.INTERNAL),
     (errors.ConnectTimeout, ExitCode.DEADLINE),
     (errors.TlsFailed, ExitCode.TLS),

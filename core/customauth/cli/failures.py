@@ -58,6 +58,7 @@ def failure(error: CustomAuthError, seconds: float) -> dict[str, Any]:
         "error": type(error).__name__,
         "message": str(error),
         "next": error.hint or None,
+        "rule": error.rule,
         "exit_code": int(exit_code(error)),
         "milliseconds": round(seconds * 1000, 1),
     }

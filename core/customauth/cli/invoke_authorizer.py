@@ -17,7 +17,9 @@ from customauth.cli.exits import ExitCode
 from customauth.cli.live_connection import live_attempt, live_options
 from customauth.cli.misuse import Misuse
 from customauth.cli.options import json_option
+from customauth.cli.profile import Level, current_profile, level, takes_profile
 from customauth.cli.say import say
+from customauth.endpoint import Transport
 
 if TYPE_CHECKING:
     from customauth.gateway import GatewayConfig, Refusal
@@ -49,6 +51,7 @@ _OF_A_CONNECTION = (
 @click.option("--show-function-output", is_flag=True, help="Show what the function prints. It may show credentials.")
 @json_option
 @click.argument("words", nargs=-1, metavar="[NAME] [ENDPOINT]")
+@takes_profile(only_beside=("profile",), leave_out=("endpoint",))
 def command(
     words: tuple[str, ...],
     config_file: Path | None,
@@ -61,7 +64,8 @@ def command(
     """Run the function of authorizer NAME as TestInvokeAuthorizer does, ACTIVE or not, and print its answer.
 
     As with AWS: --token and --token-signature, or one context or more. Or on the event of a connection that customauth
-    connect would make: --username, --password-file, --token-key-name, ENDPOINT and so on; the connection is not made.
+    connect would make: --username, --password-file, --token-key-name, --profile, ENDPOINT and so on; the connection is
+    not made.
 
     Exit codes: 0 isAuthenticated is true, 7 it is false or there is no valid answer, 2 the request is invalid.
     """
@@ -72,7 +76,7 @@ def command(
     config = read_config(config_file)
     name, endpoint = _name_and_endpoint(words, options)
     try:
-        if endpoint is not None or any(options[option] for option in _OF_A_CONNECTION):
+        if endpoint is not None or current_profile() or any(options[option] for option in _OF_A_CONNECTION):
             prepared = _live(config, name, endpoint, options)
         else:
             prepared = prepare(config, _request(config, name, options))
@@ -102,13 +106,13 @@ def command(
 
 def _name_and_endpoint(words: tuple[str, ...], options: dict[str, Any]) -> tuple[str | None, str | None]:
     """Tell NAME and ENDPOINT apart: with --authorizer, as in a command line of connect, there is only ENDPOINT."""
-    name: str | None = options["authorizer"]
-    rest = words if name is not None else words[1:]
+    is_option = level("authorizer") is Level.COMMAND_LINE
+    rest = words if is_option else words[1:]
     if len(rest) > 1:
         raise click.UsageError(f"{len(rest) - 1} words too many, from {rest[1]!r} on", click.get_current_context())
-    if name is None and words:
-        name = options["authorizer"] = words[0]
-    return name, rest[0] if rest else None
+    if words and not is_option:
+        options["authorizer"] = words[0]
+    return options["authorizer"], rest[0] if rest else None
 
 
 def _request(config: GatewayConfig, name: str | None, options: dict[str, Any]) -> TestRequest:
@@ -146,10 +150,9 @@ def _signature(
         return None if signature is None else secrets.as_text("the signature", signature)
     if token is None:
         raise Misuse("there is a key to sign with, but no token", "add --token-file PATH")
-    from customauth.signing import sign
+    from customauth.cli import keys
 
-    private_pem = secrets.read_file(key_file, "--sign-with")
-    return sign(secrets.as_text("the token", token), private_pem, passphrase=passphrase)
+    return keys.sign_with(key_file, secrets.as_text("the token", token), option="--sign-with", passphrase=passphrase)
 
 
 def _live(config: GatewayConfig, name: str | None, endpoint: str | None, options: dict[str, Any]) -> Prepared | Refusal:
@@ -161,6 +164,10 @@ def _live(config: GatewayConfig, name: str | None, endpoint: str | None, options
             "a context and the options of a connection are both given",
             "give contexts only, as with AWS, or none and what customauth connect takes",
         )
+    profile = current_profile()
+    if endpoint is None and profile is not None and str(profile.values.get("endpoint")).startswith("wss://"):
+        # The name is that of another server; how it is spoken to is as in the profile.
+        options["transport"] = options["transport"] or Transport.WSS.value
     authorizer = None if name is None else config.authorizers.get(name)
     if authorizer is not None and _has_token(options):
         options["token_key_name"] = options["token_key_name"] or authorizer.token_key_name
@@ -172,10 +179,7 @@ def _live(config: GatewayConfig, name: str | None, endpoint: str | None, options
 
 
 def _has_token(options: Mapping[str, Any]) -> bool:
-    return any(
-        options[secret.parameter] is not None or options[f"{secret.parameter}_file"] is not None or secret.variable()
-        for secret in (secrets.TOKEN, secrets.JWT)
-    )
+    return any(secret.level(options) is not Level.ABSENT for secret in (secrets.TOKEN, secrets.JWT))
 
 
 def _invoke(config: GatewayConfig, prepared: Prepared) -> TestResult:

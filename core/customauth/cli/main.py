@@ -24,16 +24,21 @@ _COMMANDS = {
     "connect": ("connect", "Connect once and say how it ended."),
     "pub": ("pub", "Connect and publish messages, as mosquitto_pub does."),
     "sub": ("sub", "Connect, subscribe and print the messages, as mosquitto_sub does."),
+    "doctor": ("doctor", "Find out why a connection fails, and what to change."),
     "demo": ("demo", "See every installed library make a signed connection to a local gateway."),
     "gateway": ("gateway", "Run the local gateway, AWS IoT Core's custom authentication on this machine."),
     "authorizer": ("authorizer", "Test an authorizer's function as TestInvokeAuthorizer does, or list them all."),
     "policy": ("policy", "Say what policies allow and why, or find what is wrong with them."),
     "compare": ("compare", "Run the same scenarios through every backend, side by side."),
+    "swarm": ("swarm", "Connect a fleet of signed clients, and see whether it holds."),
+    "endpoint": ("endpoint", "Ask AWS for the account's own endpoint."),
     "backends": ("backends", "List the backends, what they can do, and how to install them."),
+    "profiles": ("profiles", "List the named profiles that the connection's options may come from."),
     "username": ("username", "Show what the credentials look like on the wire."),
     "keygen": ("keygen", "Make a key pair for an authorizer."),
     "sign": ("sign", "Sign a token."),
     "verify": ("verify", "Check a token's signature with the public key."),
+    "completion": ("completion", "Print the script that completes the command in your shell."),
 }
 
 
@@ -85,7 +90,8 @@ def cli(context: click.Context) -> ExitCode | None:
 
     Exit codes: 0 done, 2 usage or unusable credentials, 3 backend missing or feature unsupported, 4 not reached,
     5 TLS, 6 upgrade rejected, 7 refused, 8 deadline, 9 publish or subscription refused, 10 connection lost,
-    11 no answer, 12 threshold broken (compare), 27 time is up (sub -W), 1 an error of ours, 130 interrupted.
+    11 no answer, 12 threshold broken (compare), 13 cause found, 14 cause cannot be told (doctor),
+    27 time is up (sub -W), 1 an error of ours, 130 interrupted.
     """
     if context.invoked_subcommand is not None:
         return None

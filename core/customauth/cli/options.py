@@ -79,8 +79,18 @@ def ca_option(command: F) -> F:
 def backend_option(command: F) -> F:
     """Add ``--backend``."""
     return click.option(
-        "--backend", metavar="NAME", help="The MQTT library to use (customauth backends).  [default: the first]"
+        "--backend",
+        metavar="NAME",
+        shell_complete=complete_backends,
+        help="The MQTT library to use (customauth backends).  [default: the first]",
     )(command)
+
+
+def complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Name the backends that begin so, for the shell."""
+    from customauth.plugins import default_manager
+
+    return [name for name in default_manager().names() if name.startswith(incomplete)]
 
 
 def connect_user_property_option(*names: str) -> Callable[[F], F]:
@@ -137,7 +147,7 @@ def connection_options(command: F) -> F:
             ),
             click.option(
                 "-c",
-                "--no-clean-start",
+                "--no-clean-start/--clean-start",
                 "kept_session",
                 is_flag=True,
                 help="Go on with the session that the server has kept (clean session off).",
@@ -150,7 +160,9 @@ def connection_options(command: F) -> F:
             ),
             will_options,
             timeout_option,
-            click.option("--sdk-metrics", is_flag=True, help="Let an AWS library append its metrics to the user name."),
+            click.option(
+                "--sdk-metrics/--no-sdk-metrics", help="Let an AWS library append its metrics to the user name."
+            ),
         ]
     ):
         command = add(command)
@@ -160,9 +172,12 @@ def connection_options(command: F) -> F:
 def take_endpoint(options: dict[str, Any], endpoint: str) -> Endpoint:
     """Take the options that :class:`Endpoint` needs out of ``options``; those that a command lacks are left out.
 
+    :param endpoint: ``aws:`` or ``aws:REGION`` in the place of a name is the account's own endpoint (G7).
     :raises Misuse: a file that cannot be read, or a client certificate without its key.
     :raises EndpointError: an endpoint, port or proxy that cannot work.
+    :raises AwsError: AWS does not tell the account's endpoint.
     """
+    endpoint = resolved(endpoint, options)
     cafile = options.pop("cafile")
     transport = options.pop("transport", None)
     return Endpoint.parse(
@@ -174,6 +189,18 @@ def take_endpoint(options: dict[str, Any], endpoint: str) -> Endpoint:
         proxy=_take_proxy(options) if secrets.PROXY.parameter in options else None,
         client_certificate=_take_certificate(options),
     )
+
+
+def resolved(endpoint: str, options: dict[str, Any]) -> str:
+    """Return an ENDPOINT as it is written, the account's own in the place of ``aws:`` or ``aws:REGION`` (G7).
+
+    :raises AwsError: AWS does not tell it.
+    """
+    if not endpoint.startswith(("aws:", "wss://aws:")):
+        return endpoint
+    from customauth.aws.endpoints import resolve
+
+    return resolve(endpoint, region=options.get("region"), profile=options.get("aws_profile"))
 
 
 def take_connection(options: dict[str, Any], endpoint: str) -> dict[str, Any]:

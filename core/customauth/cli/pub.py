@@ -21,6 +21,7 @@ from customauth.cli.options import (
     show_debug,
 )
 from customauth.cli.payloads import payload_options, take_payloads
+from customauth.cli.profile import takes_profile
 from customauth.cli.say import say
 from customauth.errors import CustomAuthError
 from customauth.message import check_qos, check_topic
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 @debug_option
 @attempt_options
 @connect_user_property_option("--connect-user-property")
-@click.argument("endpoint")
+@click.argument("endpoint", required=False)
+@takes_profile(needs_endpoint=True)
 def command(endpoint: str, topic: str, verbose: bool, as_json: bool, debug: bool, **options: Any) -> int:
     """Connect to ENDPOINT (HOST[:PORT] or wss://HOST[:PORT][/PATH]) and publish.
 

@@ -1,17 +1,19 @@
-"""Secrets from the command line, a file, standard input or the environment; never more than one of them."""
+"""Secrets from the command line, a file, standard input, the environment or a profile; never more than one of them."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from attrs import frozen
 
+from customauth._files import without_line_end
 from customauth.cli.misuse import Misuse
+from customauth.cli.profile import Level, current_profile, level
 from customauth.errors import CredentialError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,7 +26,7 @@ class Secret:
     """One secret and all the ways to give it.
 
     :param names: its names as options; the first makes the parameter's name, each makes a ``--NAME-file`` and an
-        environment variable ``CUSTOMAUTH_NAME``.
+        environment variable ``CUSTOMAUTH_NAME``, the last the key in a profile.
     """
 
     names: tuple[str, ...]
@@ -37,6 +39,10 @@ class Secret:
     @property
     def variables(self) -> list[str]:
         return [f"CUSTOMAUTH_{name.replace('-', '_').upper()}" for name in self.names]
+
+    @property
+    def key(self) -> str:
+        return self.names[-1].replace("-", "_")
 
     def options(self, command: F) -> F:
         """Add the options to a command."""
@@ -78,13 +84,43 @@ class Secret:
         name = self.variable()
         return None if name is None else os.environb[os.fsencode(name)]
 
-    def take(self, options: dict[str, Any]) -> bytes | None:
-        """Take the secret out of a command's options, or from the environment, which an option overrules.
+    def from_profile(self) -> bytes | None:
+        """Fetch the secret that the profile of the running command refers to.
 
-        :raises Misuse: given twice, or the file cannot be read.
+        :raises Misuse: it cannot be had.
+        """
+        profile = current_profile()
+        if profile is None or not profile.has(self.key):
+            return None
+        from customauth.profiles.reading import ProfileError
+
+        try:
+            return profile.secret(self.key)
+        except ProfileError as error:
+            raise Misuse(str(error), error.next_step) from None
+
+    def level(self, options: Mapping[str, Any]) -> Level:
+        """Say where the secret would come from; nothing is read."""
+        if options[self.parameter] is not None or options[f"{self.parameter}_file"] is not None:
+            return Level.COMMAND_LINE
+        if self.variable():
+            return Level.ENVIRONMENT
+        profile = current_profile()
+        return Level.ABSENT if profile is None or not profile.has(self.key) else Level.PROFILE
+
+    def leave(self, options: dict[str, Any]) -> None:
+        """Take the secret's options away unread: something else stands in its place."""
+        del options[self.parameter], options[f"{self.parameter}_file"]
+
+    def take(self, options: dict[str, Any]) -> bytes | None:
+        """Take the secret out of a command's options, or from the environment, which they overrule, or a profile.
+
+        :raises Misuse: given twice, or what holds it cannot be read.
         """
         given = self.given(options)
-        return self.from_environment() if given is None else given
+        if given is None:
+            given = self.from_environment()
+        return self.from_profile() if given is None else given
 
 
 PASSWORD = Secret(names=("password",), what="The password, any bytes.")
@@ -107,6 +143,18 @@ def take_token(options: dict[str, Any]) -> str:
     if token is None:
         raise Misuse("which token?", "add --token-file PATH (- for standard input)")
     return as_text("the token", token)
+
+
+def take_passphrase(options: dict[str, Any], *, key: str) -> bytes | None:
+    """Take the passphrase out of a command's options; a profile's is for its own private key only.
+
+    :param key: the parameter that names the private key.
+    :raises Misuse: given twice, or what holds it cannot be read.
+    """
+    if PASSPHRASE.level(options) is Level.PROFILE and level(key) is not Level.PROFILE:
+        PASSPHRASE.leave(options)
+        return None
+    return PASSPHRASE.take(options)
 
 
 def take_standard_input(option: str) -> None:
@@ -145,14 +193,9 @@ def read_file(path: str, option: str) -> bytes:
 def _read_secret_file(path: str, option: str) -> bytes:
     """Read a file, or standard input for ``-``, without one line end at its end."""
     if path != "-":
-        return _without_line_end(read_file(path, option))
+        return without_line_end(read_file(path, option))
     take_standard_input(option)
     try:
-        return _without_line_end(sys.stdin.buffer.read())
+        return without_line_end(sys.stdin.buffer.read())
     except (AttributeError, OSError) as error:  # closed, it is None
         raise Misuse("standard input cannot be read", f"give {option} a file") from error
-
-
-def _without_line_end(content: bytes) -> bytes:
-    end = next((end for end in (b"\r\n", b"\n") if content.endswith(end)), b"")
-    return content.removesuffix(end)

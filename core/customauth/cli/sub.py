@@ -21,6 +21,7 @@ from customauth.cli.options import (
     qos_option,
     show_debug,
 )
+from customauth.cli.profile import takes_profile
 from customauth.cli.say import say
 from customauth.errors import CustomAuthError, SubscribeRefused
 from customauth.message import Message, check_filter, check_qos, filter_matches
@@ -56,7 +57,8 @@ if TYPE_CHECKING:
 @debug_option
 @attempt_options
 @connect_user_property_option("--user-property", "--connect-user-property")
-@click.argument("endpoint")
+@click.argument("endpoint", required=False)
+@takes_profile(needs_endpoint=True)
 def command(endpoint: str, debug: bool, verbose: bool, as_json: bool, **options: Any) -> int:
     """Connect to ENDPOINT (HOST[:PORT] or wss://HOST[:PORT][/PATH]), subscribe, and print the payloads as they come.
 

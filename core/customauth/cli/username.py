@@ -9,6 +9,7 @@ import click
 
 from customauth.cli.credentials import credential_options, take_credentials
 from customauth.cli.options import json_option
+from customauth.cli.profile import takes_profile
 from customauth.credentials import CustomAuth
 from customauth.errors import CredentialError
 
@@ -17,6 +18,7 @@ from customauth.errors import CredentialError
 @credential_options
 @click.option("--unmask", is_flag=True, help="Show token, signature and password in clear.")
 @json_option
+@takes_profile()
 def command(unmask: bool, as_json: bool, **options: Any) -> None:
     """Show what the credentials look like on the wire: MQTT user name, HTTP headers, URL query."""
     credentials = take_credentials(options)

@@ -23,7 +23,7 @@ def will_options(command: F) -> F:
             click.option("--will-topic", metavar="TOPIC", help="Where to publish when the connection is lost."),
             click.option("--will-payload", metavar="TEXT", help="What to publish there.  [default: nothing]"),
             click.option("--will-qos", type=int, metavar="N", help="0 or 1.  [default: 0]"),
-            click.option("--will-retain", is_flag=True, help="It is retained."),
+            click.option("--will-retain/--no-will-retain", help="It is retained."),
             click.option("--will-delay", type=int, metavar="SECONDS", help="How long the server waits (MQTT 5)."),
         ]
     ):

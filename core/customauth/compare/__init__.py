@@ -20,6 +20,7 @@ from customauth._lazy import lazy_names
 
 if TYPE_CHECKING:
     from customauth.compare.bench import Bench as Bench
+    from customauth.compare.plan import Plan as Plan
     from customauth.compare.registry import known_scenarios as known_scenarios
     from customauth.compare.result import BackendInfo as BackendInfo
     from customauth.compare.result import Behaviour as Behaviour
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from customauth.compare.result import Report as Report
     from customauth.compare.result import ScenarioInfo as ScenarioInfo
     from customauth.compare.result import State as State
-    from customauth.compare.runner import Plan as Plan
     from customauth.compare.runner import Progress as Progress
     from customauth.compare.runner import run as run
     from customauth.compare.scenario import NotApplicable as NotApplicable
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "bench": ("Bench",),
+    "plan": ("Plan",),
     "registry": ("known_scenarios",),
     "result": (
         "BackendInfo",
@@ -52,11 +53,7 @@ _HOMES = {
         "ScenarioInfo",
         "State",
     ),
-    "runner": (
-        "Plan",
-        "Progress",
-        "run",
-    ),
+    "runner": ("Progress", "run"),
     "scenario": (
         "NotApplicable",
         "Scenario",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from attrs import Factory, frozen
 
 from customauth.compare.medians import Spread, clearly_first, ranked, spread
-from customauth.compare.result import Cell, Kind, Measure, Report, ScenarioInfo, State
+from customauth.compare.result import PROCESSOR_TIME, Cell, Kind, Measure, Report, ScenarioInfo, State
 
 
 @frozen(kw_only=True)
@@ -77,6 +77,18 @@ def behaviour_rows(report: Report) -> list[Row]:
         for row in _rows(report, scenario)
         if row.cells
     ]
+
+
+def measure_title(row: Row) -> str:
+    """Return how a row of a measure is called, without saying a word of the scenario's title twice."""
+    scenario, measure = row.scenario, row.measure
+    own = [each for each in scenario.measures if each != PROCESSOR_TIME]
+    if measure is None or own == [measure] or measure.title.casefold() == scenario.title.casefold():
+        return scenario.title
+    first, _, _ = measure.title.partition(" ")
+    if first.casefold() in scenario.title.casefold().split():
+        return first[:1].upper() + measure.title[1:]
+    return f"{scenario.title}: {measure.title}"
 
 
 def value_text(value: float, unit: str) -> str:

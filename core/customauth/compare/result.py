@@ -47,6 +47,10 @@ class Measure:
     lower_is_better: bool = True
 
 
+PROCESSOR_TIME = Measure(name="processor-time", title="processor time of a turn", unit="ms")
+"""Measured where subjects have processes of their own: that of the process, without those that it has started."""
+
+
 @frozen(kw_only=True)
 class ScenarioInfo:
     """A scenario, as the document describes it."""
@@ -167,7 +171,12 @@ class Report:
         if len(set(ids)) != len(ids):
             twice = max(ids, key=ids.count)
             raise ValueError(f"two reports are of environment {twice!r}; give each its own --environment")
-        scenarios = {each.name: each for report in reversed(everything) for each in report.scenarios}
+        scenarios: dict[str, ScenarioInfo] = {}
+        for each in (each for report in everything for each in report.scenarios):
+            known = scenarios.setdefault(each.name, each)
+            names = {measure.name for measure in known.measures}
+            more = tuple(measure for measure in each.measures if measure.name not in names)
+            scenarios[each.name] = evolve(known, measures=(*known.measures, *more))
         return evolve(
             self,
             environments=environments,

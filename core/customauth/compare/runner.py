@@ -2,86 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import frozen
 
-from customauth import (
-    Backend,
-    BackendError,
-    BackendNotInstalled,
-    CustomAuth,
-    Endpoint,
-    EndpointError,
-    Feature,
-    MqttVersion,
-    PluginManager,
-    Transport,
-    __version__,
-)
+from customauth import Backend, BackendNotInstalled, __version__
 from customauth.compare.apart import apart
 from customauth.compare.bench import Bench
 from customauth.compare.environment import this_environment
 from customauth.compare.own_gateway import own_gateway
+from customauth.compare.own_process import Take, own_processes
+from customauth.compare.plan import Plan
 from customauth.compare.registry import known_scenarios
-from customauth.compare.result import Cell, Kind, Report, ScenarioInfo
-from customauth.compare.scenario import NotApplicable, Scenario, Subject, Turn
+from customauth.compare.result import Cell, Report
+from customauth.compare.scenario import Scenario, Subject, Turn
+from customauth.compare.stage import Stage, TakeTurn
 from customauth.compare.tally import Tally
-
-_Take: TypeAlias = Callable[[Bench, Subject], Coroutine[Any, Any, Turn]]
-
-_ROUNDS = 5
-_QUICK_ROUNDS = 2
-
-
-@frozen(kw_only=True)
-class Plan:
-    """What is compared.
-
-    :param endpoint: the server; None for a local gateway, which the comparison starts itself.
-    :param credentials: what that server accepts; needed with an endpoint, and only there.
-    :param backends: by name; all whose library is installed unless given.
-    :param scenarios: all that there are (:func:`known_scenarios`) unless given; when ``quick`` those for a first look.
-    :param rounds: turns of each subject in each scenario; 5 unless given, 2 when ``quick``.
-    :param raw: whether the libraries alone take part.
-    :param quick: repeat little: for a first look, not for numbers to rely on.
-    :param timeout: seconds for an attempt to connect, and for a request.
-    :param topic: topics below it may be published and subscribed to.
-    :param environment: the id under which the results are merged with those of others; such as ``py3.11`` unless given.
-    :raises EndpointError: when an endpoint lacks its credentials, or a number is out of range.
-    """
-
-    endpoint: Endpoint | None = None
-    credentials: CustomAuth | None = field(default=None, repr=False)
-    backends: tuple[str, ...] = ()
-    versions: tuple[MqttVersion, ...] = (MqttVersion.V5, MqttVersion.V311)
-    transports: tuple[Transport, ...] = (Transport.MQTT, Transport.WSS)
-    scenarios: tuple[Scenario, ...] | None = None
-    rounds: int | None = None
-    raw: bool = True
-    quick: bool = False
-    timeout: float = 10.0
-    topic: str = "sample/compare"
-    environment: str | None = None
-    plugins: PluginManager = field(factory=PluginManager, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        if (self.endpoint is None) is not (self.credentials is None):
-            raise EndpointError("an endpoint and its credentials are compared together; give both, or neither")
-        if self.rounds is not None and self.rounds < 1:
-            raise EndpointError(f"{self.rounds} rounds measure nothing; give 1 or more")
-        if not 0 < self.timeout < float("inf"):
-            raise EndpointError(f"the timeout of {self.timeout} s is out of range; give a positive number of seconds")
-
-    def all_rounds(self) -> int:
-        """Return how many turns a subject has in a scenario that does not limit them."""
-        return self.rounds or (_QUICK_ROUNDS if self.quick else _ROUNDS)
 
 
 @frozen(kw_only=True)
@@ -119,18 +59,22 @@ async def run(plan: Plan) -> AsyncGenerator[Progress, None]:
     created = datetime.now(UTC).isoformat(timespec="seconds")
     cells: list[Cell] = []
     async with contextlib.AsyncExitStack() as stack:
-        stages = [_Stage(plan, scenario, backends) for scenario in scenarios]
+        stages = [Stage(plan, scenario, backends) for scenario in scenarios]
         total = sum(stage.turns for stage in stages) + len(backends)
         done = 0
         bench = await _bench(plan, scenarios, stack)
+        here = elsewhere = _here(bench)
+        if any(stage.elsewhere for stage in stages):
+            elsewhere = (await stack.enter_async_context(own_processes(bench))).turn
         for backend in backends:
-            await _warm_up(bench, plan, backend)
+            await _warm_up(elsewhere, plan, backend)
             done += 1
             yield Progress(done=done, total=total)
         for stage in stages:
             before = done
-            tally = Tally(environment.id, stage.scenario)
-            async with contextlib.aclosing(stage.run(bench, tally)) as turns:
+            tally = Tally(environment.id, stage.scenario.name, stage.measures)
+            take_turn = elsewhere if stage.elsewhere else here
+            async with contextlib.aclosing(stage.run(take_turn, bench.credentials, tally)) as turns:
                 async for _ in turns:
                     done += 1
                     yield Progress(done=done, total=total, scenario=stage.scenario.name)
@@ -145,7 +89,7 @@ async def run(plan: Plan) -> AsyncGenerator[Progress, None]:
         rounds=plan.all_rounds(),
         quick=plan.quick,
         environments=(environment,),
-        scenarios=tuple(_info(scenario) for scenario in scenarios),
+        scenarios=tuple(stage.info() for stage in stages),
         cells=tuple(cells),
     )
     yield Progress(done=total, total=total, report=report)
@@ -172,7 +116,7 @@ async def _bench(plan: Plan, scenarios: tuple[Scenario, ...], stack: contextlib.
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="customauth-")))
     gateway = await stack.enter_async_context(own_gateway(folder))
     local = None
-    if any(scenario.local for scenario in scenarios):
+    if any(scenario.local and not scenario.load for scenario in scenarios):
         from customauth.gateway import running
 
         local = await stack.enter_async_context(running(folder / "gateway.toml", folder=folder))
@@ -188,7 +132,7 @@ async def _bench(plan: Plan, scenarios: tuple[Scenario, ...], stack: contextlib.
     )
 
 
-async def _warm_up(bench: Bench, plan: Plan, backend: Backend) -> None:
+async def _warm_up(take_turn: TakeTurn, plan: Plan, backend: Backend) -> None:
     """Connect once in every way: it pays for imports, for the authorizer's process and for TLS settings."""
     for version in plan.versions:
         for raw in (False, True) if plan.raw else (False,):
@@ -196,7 +140,7 @@ async def _warm_up(bench: Bench, plan: Plan, backend: Backend) -> None:
                 subject = Subject(backend=backend.name, version=version, transport=transport, raw=raw)
                 # What fails here fails again in its cell, where it is told.
                 with contextlib.suppress(Exception):
-                    await _turn(bench, subject, _connect_once)
+                    await take_turn(subject, _connect_once)
 
 
 async def _connect_once(bench: Bench, subject: Subject) -> Turn:
@@ -204,96 +148,9 @@ async def _connect_once(bench: Bench, subject: Subject) -> Turn:
         return Turn()
 
 
-async def _turn(bench: Bench, subject: Subject, take: _Take) -> Turn:
-    # A library alone may block, and waits on its own threads then.
-    return await (apart(lambda: take(bench, subject)) if subject.raw else take(bench, subject))
+def _here(bench: Bench) -> TakeTurn:
+    async def take_turn(subject: Subject, take: Take) -> Turn:
+        # A library alone may block, and waits on its own threads then.
+        return await (apart(lambda: take(bench, subject)) if subject.raw else take(bench, subject))
 
-
-class _Stage:
-    """One scenario of a plan: who has turns in it, and how many."""
-
-    def __init__(self, plan: Plan, scenario: Scenario, backends: list[Backend]) -> None:
-        self.scenario = scenario
-        self._plan = plan
-        self._rounds = min(plan.all_rounds(), scenario.rounds or plan.all_rounds())
-        self._ways = [
-            (version, transport)
-            for transport in plan.transports
-            if transport in scenario.transports
-            for version in plan.versions
-            if version in scenario.versions
-        ]
-        self._backends = backends
-
-    @property
-    def turns(self) -> int:
-        """How many turns there are at most."""
-        return sum(len(self._subjects(*way)) for way in self._ways) * self._rounds
-
-    async def run(self, bench: Bench, tally: Tally) -> AsyncGenerator[None, None]:
-        """Give every subject its turns; those that are compared with each other are neighbours in time."""
-        for way in self._ways:
-            taking_part = []
-            for backend, subject in self._subjects(*way):
-                tally.expect(subject)
-                why = self._excluded(backend, subject)
-                if why is None:
-                    taking_part.append(subject)
-                else:
-                    tally.not_run(subject, why)
-            for number in range(self._rounds):
-                for subject in _order(taking_part, number):
-                    if tally.is_over(subject):
-                        continue
-                    await self._take(bench, subject, tally)
-                    yield
-
-    async def _take(self, bench: Bench, subject: Subject, tally: Tally) -> None:
-        try:
-            async with asyncio.timeout(self.scenario.limit):
-                tally.add(subject, await _turn(bench, subject, self.scenario.turn))
-        except (NotApplicable, BackendError) as error:
-            tally.not_run(subject, str(error))
-        except Exception as error:  # a library, or a stranger's scenario, may raise anything
-            tally.broke_down(subject, error, bench.credentials)
-
-    def _subjects(self, version: MqttVersion, transport: Transport) -> list[tuple[Backend, Subject]]:
-        raw = self._plan.raw and self.scenario.raw and transport is Transport.MQTT
-        return [
-            (backend, Subject(backend=backend.name, version=version, transport=transport, raw=alone))
-            for backend in self._backends
-            for alone in ((False, True) if raw else (False,))
-        ]
-
-    def _excluded(self, backend: Backend, subject: Subject) -> str | None:
-        """Say why a subject has no turn, None when it has."""
-        if self.scenario.local and self._plan.endpoint is not None:
-            return "it needs the local gateway; leave out ENDPOINT"
-        needed = self.scenario.needs | {
-            Feature.MQTT5 if subject.version is MqttVersion.V5 else Feature.MQTT311,
-            *({Feature.WEBSOCKET} if subject.transport is Transport.WSS else set()),
-        }
-        missing = sorted(feature.value for feature in needed - backend.features)
-        return f"backend {backend.name} cannot do {', '.join(missing)}" if missing else None
-
-
-def _order(subjects: list[Subject], number: int) -> Iterator[Subject]:
-    """Give the subjects in a round's order: another one begins, and another one goes before each.
-
-    The rows of a Williams design: in as many rounds as there are subjects everybody has had every place once, and an
-    even number of them has followed each of the others once.
-    """
-    count = len(subjects)
-    for place in range(count):
-        offset = (place + 1) // 2 if place % 2 else count - place // 2
-        yield subjects[(number + offset) % count]
-
-
-def _info(scenario: Scenario) -> ScenarioInfo:
-    return ScenarioInfo(
-        name=scenario.name,
-        title=scenario.title,
-        description=scenario.description,
-        kind=Kind(scenario.kind),
-        measures=tuple(scenario.measures),
-    )
+    return take_turn

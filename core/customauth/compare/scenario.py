@@ -47,7 +47,10 @@ class Scenario(abc.ABC):
     """The same work for every subject. The runner gives each subject one turn a round, in changing order.
 
     :cvar local: it needs the gateway that the comparison starts itself, and is left out with an ENDPOINT.
-    :cvar raw: the library alone can do it too (see ``Bench.raw``).
+    :cvar load: it is ``local`` for nothing but the load that it puts on a server; see :attr:`Plan.load`.
+    :cvar fresh: it starts processes of its own for each turn, so that it needs none around it; see
+        :attr:`Plan.processes`.
+    :cvar raw: the library alone can do it too (see ``Bench.client``).
     :cvar needs: a backend without these features is not asked.
     :cvar limit: seconds after which a turn has broken down.
     :cvar rounds: more turns than this are not taken, however many are asked for; None for no limit.
@@ -60,6 +63,8 @@ class Scenario(abc.ABC):
     kind: ClassVar[Kind]
     measures: ClassVar[tuple[Measure, ...]] = ()
     local: ClassVar[bool] = False
+    load: ClassVar[bool] = False
+    fresh: ClassVar[bool] = False
     raw: ClassVar[bool] = False
     needs: ClassVar[frozenset[Feature]] = frozenset()
     versions: ClassVar[tuple[MqttVersion, ...]] = (MqttVersion.V5, MqttVersion.V311)

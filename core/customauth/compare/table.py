@@ -9,6 +9,7 @@ from customauth.compare.figures import (
     backends,
     behaviour_rows,
     grouped,
+    measure_title,
     ratio_text,
     setting_text,
     speed_rows,
@@ -112,14 +113,6 @@ def libraries(report: Report) -> list[str]:
         + "".join(f"; {name} is {info.library} {info.library_version}" for name, info in each.backends.items())
         for each in report.environments
     ]
-
-
-def measure_title(row: Row) -> str:
-    """Return how a row of a measure is called."""
-    scenario, measure = row.scenario, row.measure
-    if measure is None or len(scenario.measures) == 1:
-        return scenario.title
-    return scenario.title if measure.title == scenario.title else f"{scenario.title}: {measure.title}"
 
 
 def _heading(backend: str) -> str:

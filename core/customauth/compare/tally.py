@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from attrs import define, evolve, field
 
 from customauth import CustomAuth
-from customauth.compare.result import Behaviour, Cell, State
-from customauth.compare.scenario import Scenario, Subject, Turn
+from customauth.compare.own_process import TurnFailed
+from customauth.compare.result import Behaviour, Cell, Measure, State
+from customauth.compare.scenario import Subject, Turn
 
 _TRACE_ID = re.compile(r":?\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 # Digits that mean something; more of them are noise, and make documents long.
@@ -30,11 +31,14 @@ class Tally:
     """The turns of one scenario, as they come.
 
     :param environment: the id of where they are taken.
+    :param scenario: its name.
+    :param measures: what its turns may bring.
     """
 
-    def __init__(self, environment: str, scenario: Scenario) -> None:
+    def __init__(self, environment: str, scenario: str, measures: Iterable[Measure]) -> None:
         self._environment = environment
         self._scenario = scenario
+        self._measures = frozenset(measure.name for measure in measures)
         self._sums: dict[Subject, _Sum] = {}
 
     def expect(self, subject: Subject) -> None:
@@ -47,11 +51,11 @@ class Tally:
         :raises ValueError: a measure that the scenario does not describe, or a value that is no number.
         """
         found = self._sums[subject]
-        strange = sorted(turn.measurements.keys() - {measure.name for measure in self._scenario.measures})
+        strange = sorted(turn.measurements.keys() - self._measures)
         if strange:
-            raise ValueError(f"scenario {self._scenario.name} does not describe its measure {strange[0]!r}")
+            raise ValueError(f"scenario {self._scenario} does not describe its measure {strange[0]!r}")
         if not all(math.isfinite(value) for values in turn.measurements.values() for value in values):
-            raise ValueError(f"scenario {self._scenario.name} has measured what is no number")
+            raise ValueError(f"scenario {self._scenario} has measured what is no number")
         for name, values in turn.measurements.items():
             found.measurements.setdefault(name, []).extend(_rounded(value) for value in values)
         if turn.behaviour is not None:
@@ -65,7 +69,9 @@ class Tally:
     def broke_down(self, subject: Subject, error: Exception, credentials: CustomAuth) -> None:
         """Take that a turn failed; what it gave before stays."""
         found = self._sums[subject]
-        told = " ".join(f"{type(error).__name__}: {error}".split())
+        # What failed in another process says its class itself.
+        said = str(error) if isinstance(error, TurnFailed) else f"{type(error).__name__}: {error}"
+        told = " ".join(said.split())
         found.state, found.why = State.ERROR, without_trace_ids(_masked(told, credentials))
 
     def is_over(self, subject: Subject) -> bool:
@@ -77,7 +83,7 @@ class Tally:
         for subject, found in self._sums.items():
             yield Cell(
                 environment=self._environment,
-                scenario=self._scenario.name,
+                scenario=self._scenario,
                 backend=subject.backend,
                 version=subject.version.label,
                 transport=subject.transport.value,

@@ -21,12 +21,18 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
 
     :raises EndpointError: when the CA holds no certificate, or the client certificate cannot be used.
     """
-    alpn = ALPN if endpoint.transport is Transport.MQTT else None
-    return _context(endpoint.ca_pem, endpoint.client_certificate, alpn)
+    alpn = (ALPN,) if endpoint.transport is Transport.MQTT else ()
+    return tls_context_of(endpoint.ca_pem, endpoint.client_certificate, alpn)
 
 
 @functools.lru_cache(maxsize=64)
-def _context(ca_pem: bytes | None, certificate: ClientCertificate | None, alpn: str | None) -> ssl.SSLContext:
+def tls_context_of(
+    ca_pem: bytes | None, certificate: ClientCertificate | None, alpn: tuple[str, ...]
+) -> ssl.SSLContext:
+    """Return what :func:`tls_context` does, for a CA, a client certificate and ALPN protocols of your own choice.
+
+    :raises EndpointError: as :func:`tls_context`.
+    """
     try:
         cadata = None if ca_pem is None else ca_pem.decode("ascii")
         context = ssl.create_default_context(cadata=cadata)
@@ -35,8 +41,8 @@ def _context(ca_pem: bytes | None, certificate: ClientCertificate | None, alpn: 
             "the CA's certificate is damaged; give the file again, whole and in PEM (-----BEGIN CERTIFICATE-----)"
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if alpn is not None:
-        context.set_alpn_protocols([alpn])
+    if alpn:
+        context.set_alpn_protocols(alpn)
     # Python 3.13 turned strict RFC 5280 checks on; the same CA must work on every Python and every backend.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if certificate is not None:

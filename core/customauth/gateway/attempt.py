@@ -108,7 +108,8 @@ def _without_secrets(outcome: Grant | Refusal, secrets: list[str]) -> Grant | Re
         return Refusal(
             reason=outcome.reason,
             why=redacted(outcome.why, secrets),
-            fix=outcome.fix,
+            fix=redacted(outcome.fix, secrets),
+            rule=outcome.rule,
             principal_id=None if principal_id is None else redacted(principal_id, secrets),
         )
     return Grant(

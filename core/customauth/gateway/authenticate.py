@@ -21,7 +21,7 @@ from customauth.gateway.answer_cache import AnswerCache
 from customauth.gateway.attempt import Attempt, Trace
 from customauth.gateway.choosing import Proof, check_signature, choose_authorizer
 from customauth.gateway.config import AuthenticationType, Authorizer, GatewayConfig
-from customauth.gateway.decision import Grant, Reason, Refusal
+from customauth.gateway.decision import Grant, Reason, Refusal, refuse
 from customauth.gateway.origin import Origin
 from customauth.gateway.policy_context import context_of
 from customauth.gateway.presented import Presented
@@ -34,7 +34,8 @@ from customauth.gateway.runtimes.contract import (
     RuntimeFactory,
 )
 from customauth.mqtt import Connect, MqttVersion, Property
-from customauth.policy import Context, Policy, Request, connect_context, decide
+from customauth.policy import Context, Explanation, Member, Policy, Request, connect_context, explain
+from customauth.rules.answer_texts import rule_of_answer
 
 # How long a runtime that a new configuration no longer needs may finish its work, in seconds: an invocation's limit.
 _RETIREMENT = 6.0
@@ -158,10 +159,11 @@ class Authenticator:
         except FunctionFailed as error:
             self._show(authorizer, error.output)
             why = f"the function of authorizer {authorizer.name} failed: {error}"
-            return Refusal(reason=Reason.FUNCTION_FAILED, why=why, fix=_mend(error))
+            rule = "function-timeout" if isinstance(error, FunctionTimedOut) else "function-error"
+            return refuse(Reason.FUNCTION_FAILED, rule, why, log="`customauth gateway --show-function-output`")
         except InvalidAnswer as error:
             why = f"the function of authorizer {authorizer.name} gave an answer that cannot be used: {_deepest(error)}"
-            return Refusal(reason=Reason.FUNCTION_FAILED, why=why, fix="mend what the function returns")
+            return refuse(Reason.FUNCTION_FAILED, rule_of_answer(str(error)), why)
 
     def _show(self, authorizer: Authorizer, output: str) -> None:
         if output and self._on_function_output is not None:
@@ -196,29 +198,23 @@ def judge(
 ) -> Grant | Refusal:
     """Judge a valid answer: authenticated, and allowed to do what the attempt is about (C21, D21, D26, F13)."""
     if not answer.authenticated:
-        return Refusal(
-            reason=Reason.NOT_AUTHENTICATED,
-            why=f"the function of authorizer {authorizer.name} answered isAuthenticated: false",
-            fix="send the credentials that the function expects",
-        )
+        why = f"the function of authorizer {authorizer.name} answered isAuthenticated: false"
+        return refuse(Reason.NOT_AUTHENTICATED, "function-denies", why)
     certificate = attempt.origin.certificate
     if certificate is not None and answer.principal_id != certificate.principal_id:
-        return Refusal(
-            reason=Reason.FUNCTION_FAILED,
-            why=f"the function of authorizer {authorizer.name} answered a principalId that is not the certificate's",
-            fix="return protocolData.tls.principalId of the event as principalId (A65)",
-        )
+        why = f"the function of authorizer {authorizer.name} answered a principalId that is not the certificate's"
+        return refuse(Reason.FUNCTION_FAILED, "principal-of-certificate", why)
     policies = answer.policies if certificate is None else (*answer.policies, *certificate.policy_documents)
-    why = _forbidden(config, policies, attempt)
-    if isinstance(why, Refusal):
-        return evolve(why, principal_id=answer.principal_id)
+    allowed = _forbidden(config, policies, attempt)
+    if isinstance(allowed, Refusal):
+        return evolve(allowed, principal_id=answer.principal_id)
     return Grant(
         authorizer=authorizer.name,
         signature=proof.how,
         principal_id=answer.principal_id,
         refresh_after=answer.refresh_after,
         disconnect_after=answer.disconnect_after,
-        why=why,
+        why=allowed,
         policies=policies,
     )
 
@@ -244,12 +240,25 @@ def _forbidden(config: GatewayConfig, policies: tuple[Policy, ...], attempt: Att
     """Return the reason of the first permission, or the refusal where one is missing."""
     first = ""
     for request in _needed(config, attempt):
-        decision = decide(policies, request)
+        explanation = explain(policies, request)
+        decision = explanation.decision
         if not decision.allowed:
-            fix = f"let the function's policy allow {request.action} on it"
-            return Refusal(reason=Reason.POLICY, why=decision.reason, fix=fix)
+            rule = _missing_permission(policies, attempt, explanation)
+            return refuse(Reason.POLICY, rule, decision.reason, action=request.action, resource=request.resource)
         first = first or decision.reason
     return first
+
+
+def _missing_permission(policies: tuple[Policy, ...], attempt: Attempt, explanation: Explanation) -> str:
+    """Name the cause of a permission that is missing."""
+    if explanation.request.action != "iot:Connect":
+        return "policy-publish" if attempt.connect is None else "policy-will"
+    if not policies:
+        return "answer-no-policies"
+    nearest = [difference.member for difference in explanation.differences]
+    if explanation.decided_by is not None or nearest[:1] == [Member.CONDITION]:
+        return "policy-denies-connect"
+    return "policy-client-id" if Member.RESOURCE in nearest else "policy-no-connect"
 
 
 def _needed(config: GatewayConfig, attempt: Attempt) -> Iterator[Request]:
@@ -289,25 +298,17 @@ def _obstacle(origin: Origin) -> Refusal | None:
     if domain is None:
         return None
     if not domain.enabled:
-        return Refusal(
-            reason=Reason.DOMAIN_DISABLED,
-            why=f"domain configuration {domain.name} is DISABLED",
-            fix='set its status to "ENABLED", or connect to another name',
-        )
+        why = f"domain configuration {domain.name} is DISABLED"
+        return refuse(Reason.DOMAIN_DISABLED, "domain-disabled", why, domain_configuration=domain.name)
     if domain.authentication_type is not AuthenticationType.CUSTOM_AUTH_X509:
         return None
     if origin.certificate is None:
-        return Refusal(
-            reason=Reason.NOT_AUTHENTICATED,
-            why=f"domain configuration {domain.name} wants a client certificate, and there was none",
-            fix="connect with a client certificate that the configuration registers (A63)",
-        )
+        why = f"domain configuration {domain.name} wants a client certificate, and there was none"
+        return refuse(Reason.NOT_AUTHENTICATED, "client-certificate-needed", why)
     if not origin.certificate.active:
-        return Refusal(
-            reason=Reason.NOT_AUTHENTICATED,
-            why=f"client certificate {origin.certificate.name} is INACTIVE",
-            fix='set its status to "ACTIVE" (A63)',
-        )
+        name = origin.certificate.name
+        why = f"client certificate {name} is INACTIVE"
+        return refuse(Reason.NOT_AUTHENTICATED, "client-certificate-inactive", why, certificate=name)
     return None
 
 
@@ -316,12 +317,6 @@ async def _retire(runtime: Runtime) -> None:
         await asyncio.sleep(_RETIREMENT)
     finally:
         await runtime.aclose()
-
-
-def _mend(error: FunctionFailed) -> str:
-    if isinstance(error, FunctionTimedOut):
-        return "make the function faster: it must answer within 5 s, and load within 10 s"
-    return "mend the function; `customauth gateway --show-function-output` shows its output"
 
 
 def _deepest(error: Exception) -> str:

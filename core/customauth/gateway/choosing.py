@@ -6,9 +6,9 @@ import re
 
 from attrs import field, frozen
 
-from customauth._parameters import SDK_NAMES
+from customauth._parameters import SDK_NAMES, SIGNATURE
 from customauth.gateway.config import Authorizer, DomainConfiguration, GatewayConfig
-from customauth.gateway.decision import Reason, Refusal
+from customauth.gateway.decision import Reason, Refusal, refuse
 from customauth.gateway.presented import Presented
 from customauth.signing import public_key_verifies
 
@@ -55,25 +55,21 @@ def choose_authorizer(
     elif config.default_authorizer is not None:
         name, because = config.default_authorizer, "default of the account"
     else:
-        return Refusal(
-            reason=Reason.NOT_FOUND,
-            why="the client named no authorizer and there is no default one",
-            fix="send x-amz-customauthorizer-name after a ? in the user name, or configure default_authorizer",
-        )
+        why = "the client named no authorizer and there is no default one"
+        return refuse(Reason.NOT_FOUND, "authorizer-not-named", why)
     authorizer = config.authorizers.get(name)
     if authorizer is None:
-        return Refusal(
-            reason=Reason.NOT_FOUND,
-            why=f"there is no authorizer {name[:128]!r}",
-            fix=f"name one of {', '.join(config.authorizers)}",
-        )
+        why = f"there is no authorizer {name[:128]!r}"
+        return refuse(Reason.NOT_FOUND, "authorizer-not-found", why, authorizers=", ".join(config.authorizers))
     if not authorizer.active:
-        return Refusal(
-            reason=Reason.NOT_FOUND,
-            why=f"authorizer {name} is INACTIVE",
-            fix='set its status to "ACTIVE"',
-        )
+        return inactive(authorizer)
     return Choice(authorizer=authorizer, because=because)
+
+
+def inactive(authorizer: Authorizer) -> Refusal:
+    """Refuse because of the authorizer's status (B9)."""
+    why = f"authorizer {authorizer.name} is INACTIVE"
+    return refuse(Reason.NOT_FOUND, "authorizer-inactive", why, authorizer=authorizer.name)
 
 
 def check_signature(authorizer: Authorizer, presented: Presented) -> Proof | Refusal:
@@ -85,15 +81,15 @@ def check_signature(authorizer: Authorizer, presented: Presented) -> Proof | Ref
     if not token or not signature:
         return _missing(key_name, token, presented)
     if len(token) > MAX_TOKEN_LENGTH or len(signature) > MAX_SIGNATURE_LENGTH:
-        return _invalid(
-            f"token or signature is too long: {len(token)} and {len(signature)} characters",
-            f"keep the token within {MAX_TOKEN_LENGTH} and the signature within {MAX_SIGNATURE_LENGTH}",
-        )
+        rule = "token-too-long" if len(token) > MAX_TOKEN_LENGTH else "signature-too-long"
+        why = f"token or signature is too long: {len(token)} and {len(signature)} characters"
+        return refuse(Reason.PARAMETER_INVALID, rule, why)
     for name, key in authorizer.public_keys.items():
         if public_key_verifies(key, token, signature):
             return Proof(token=token, how=f"signature verified with {name}")
     keys = " or ".join(authorizer.public_keys)
-    return _invalid(f"the signature does not verify with {keys}", _cure(signature, token))
+    why = f"the signature does not verify with {keys}"
+    return refuse(Reason.PARAMETER_INVALID, _cause(signature, token, presented), why, keys=keys)
 
 
 def _missing(key_name: str, token: str | None, presented: Presented) -> Refusal:
@@ -101,28 +97,23 @@ def _missing(key_name: str, token: str | None, presented: Presented) -> Refusal:
     sent = presented.names()
     why = f"{missing} is missing or empty; the parameters sent are: {', '.join(sent) or 'none'}"
     other = next((name for name in sent if not name.lower().startswith("x-amz-") and name not in SDK_NAMES), None)
+    rule, facts = "signature-missing" if token else "token-missing", {"token_key_name": key_name}
     if not token and presented.signature and other is not None:
-        return _invalid(why, f"the token key name sent is {other!r}, the authorizer expects {key_name!r}")
-    where = "after the last ? of the user name"
-    if presented.headers:
-        where = f"{where}, or both as headers or in the URL query"
-    return _invalid(why, f"send the token as {key_name}=… together with its signature, {where}")
+        rule, facts = "token-key-name-mismatch", {**facts, "sent_key_name": other}
+    return refuse(Reason.PARAMETER_INVALID, rule, why, **facts)
 
 
-def _cure(signature: str, token: str) -> str:
-    """Say what the form of a signature that does not verify tells."""
+def _cause(signature: str, token: str, presented: Presented) -> str:
+    """Name the cause that the form of a signature that does not verify gives away."""
     if "%" in signature:
-        return "percent-encode the signature once, not twice (A8)"
+        in_header = presented.headers.get(SIGNATURE) == signature
+        return "signature-in-header-encoded" if in_header else "signature-double-encoded"
+    if "\n" in signature or "\r" in signature:
+        return "signature-line-breaks"
     if " " in signature:
-        return "percent-encode the signature: a raw + in a URL query is a space (A14)"
+        return "signature-spaces"
     if _BASE64URL.fullmatch(signature) and ("-" in signature or "_" in signature):
-        return "encode the signature as standard base64, not base64url (B17)"
+        return "signature-base64url"
     if len(signature) % 4:
-        return "send the whole signature, with its = at the end: its length is no multiple of 4 (B17)"
-    if token != token.strip():
-        return "sign and send the token without white space around it (B17)"
-    return "sign exactly the token that is sent, without a line end, with the private key of one of these"
-
-
-def _invalid(why: str, fix: str) -> Refusal:
-    return Refusal(reason=Reason.PARAMETER_INVALID, why=why, fix=fix)
+        return "signature-truncated"
+    return "token-newline" if token != token.strip() else "signature-mismatch"

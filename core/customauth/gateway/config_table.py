@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from customauth._toml_lines import line_of
 from customauth.gateway.config import ConfigError
-from customauth.gateway.toml_lines import line_of
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _POSITION = re.compile(r" \(at line (\d+), column (\d+)\)$")

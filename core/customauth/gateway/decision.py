@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from customauth.gateway.printing import printable, shortened
 from customauth.policy import Policy
+from customauth.rules import RULES
 
 
 class Reason(enum.Enum):
@@ -65,13 +66,24 @@ class Refusal:
 
     :ivar why: what was wrong.
     :ivar fix: what to change.
+    :ivar rule: the key of the known cause in :data:`customauth.rules.RULES`.
     :ivar principal_id: the one that the function answered, where its policies refused (C39).
     """
 
     reason: Reason
     why: str
     fix: str
+    rule: str
     principal_id: str | None = None
+
+
+def refuse(reason: Reason, rule: str, why: str, **facts: str) -> Refusal:
+    """Refuse for a known cause; what to change is its cure for the case at hand.
+
+    :param rule: the cause's key.
+    :param facts: what the cure wants to know.
+    """
+    return Refusal(reason=reason, why=why, fix=RULES[rule].advice(facts), rule=rule)
 
 
 @frozen(kw_only=True)
@@ -168,6 +180,7 @@ class Decision:
                     "reason": refusal.reason.value,
                     "why": refusal.why,
                     "fix": refusal.fix,
+                    "rule": refusal.rule,
                     "principalId": refusal.principal_id,
                 }
         return record

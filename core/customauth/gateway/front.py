@@ -55,7 +55,7 @@ class Front:
         if handler is None:
             # A50
             text = f"the first byte inside TLS is 0x{data[0]:02x}, which begins neither MQTT nor HTTP"
-            self._office.note(self._origin.peer, text)
+            self._office.note(self._origin.peer, text, rule="packet-malformed")
             self._tls.close()
             return
         self._tls.hand_over(handler)

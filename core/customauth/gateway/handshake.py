@@ -34,11 +34,12 @@ class Objection:
     """Why a CONNECT is refused before anybody is asked.
 
     :ivar code: the CONNACK code, None where AWS closes without one.
+    :ivar rule: the key of the known cause in :data:`customauth.rules.RULES`.
     """
 
     code: int | None
     why: str
-    fix: str
+    rule: str
 
 
 def objection(connect: Connect) -> Objection | None:
@@ -48,19 +49,19 @@ def objection(connect: Connect) -> Objection | None:
         return Objection(
             code=_CLIENT_ID_NOT_VALID if v5 else None,
             why=f"the client id is longer than {_MAX_CLIENT_ID_BYTES} bytes (E8)",
-            fix="choose a shorter one",
+            rule="client-id-too-long",
         )
     if connect.client_id.startswith(_ASSIGNED_PREFIX):
         return Objection(
             code=_CLIENT_ID_NOT_VALID if v5 else None,
             why=f"the client id starts with {_ASSIGNED_PREFIX}, which only the gateway assigns (E6)",
-            fix="choose another or send none",
+            rule="client-id-reserved",
         )
     if not connect.client_id and not v5 and not connect.clean_start:
         return Objection(
             code=_IDENTIFIER_REJECTED_311,
             why="no client id and no clean session (E7)",
-            fix="send a client id, or ask for a clean session",
+            rule="client-id-empty",
         )
     if connect.will is not None:
         found = _objection_to_will(connect.will, v5)
@@ -71,20 +72,20 @@ def objection(connect: Connect) -> Objection | None:
         return Objection(
             code=_UNSPECIFIED,
             why=f"the client's maximum packet size is below {_LEAST_PACKET_SIZE} bytes (E11)",
-            fix="raise it",
+            rule="maximum-packet-size-small",
         )
     return None
 
 
 def _objection_to_will(will: Will, v5: bool) -> Objection | None:
-    code, why, fix = _QOS_NOT_SUPPORTED, None, "use QoS 0 or 1"
+    code, why, rule = _QOS_NOT_SUPPORTED, None, "will-qos2"
     if will.qos > 1:
         why = "the will has QoS 2 (E19)"
     elif fault := topic_fault(will.topic, retain=will.retain):
-        code, why, fix = _TOPIC_NAME_INVALID, f"the will's topic: {fault}", "choose another topic"
+        code, why, rule = _TOPIC_NAME_INVALID, f"the will's topic: {fault}", "will-topic"
     elif fault := extras_fault(will.properties):
-        code, why, fix = _QUOTA_EXCEEDED, f"the will: {fault}", "shorten it"
-    return None if why is None else Objection(code=code if v5 else None, why=why, fix=fix)
+        code, why, rule = _QUOTA_EXCEEDED, f"the will: {fault}", "will-too-large"
+    return None if why is None else Objection(code=code if v5 else None, why=why, rule=rule)
 
 
 def effective_client_id(connect: Connect) -> str:

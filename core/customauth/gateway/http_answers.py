@@ -32,6 +32,7 @@ class BadRequest(ValueError):
     :ivar status: the HTTP status.
     :ivar error_type: AWS's name of the error (F10).
     :ivar headers: what the status wants to be told with (RFC 9110, 15.5).
+    :ivar rule: the key of the known cause in :data:`customauth.rules.RULES`, None where there is none.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class BadRequest(ValueError):
         status: int = 400,
         error_type: str = "InvalidRequestException",
         headers: tuple[tuple[str, str], ...] = (),
+        rule: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.error_type = error_type
         self.headers = headers
+        self.rule = rule
 
 
 def accepted() -> HttpAnswer:

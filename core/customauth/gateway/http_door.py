@@ -247,7 +247,7 @@ class HttpDoor:
             self._below.close()
 
     def _refuse_request(self, error: BadRequest) -> None:
-        self._office.note(self._origin.peer, str(error), status=error.status)
+        self._office.note(self._origin.peer, str(error), status=error.status, rule=error.rule)
         self._answer(refused(error))
 
     def _send(self, *events: h11.Event) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from customauth.gateway.decision import Reason, Refusal
+from customauth.gateway.decision import Reason, Refusal, refuse
 from customauth.gateway.origin import HttpRequest
 
 _PORT = re.compile(r":[0-9]*\Z")
@@ -37,8 +37,5 @@ def signed_for_aws(request: HttpRequest) -> Refusal | None:
     authorization = request.headers.get("authorization", "")
     if not authorization.startswith("AWS4-") and "X-Amz-Signature=" not in request.query:
         return None
-    return Refusal(
-        reason=Reason.NOT_AUTHENTICATED,
-        why="the request is signed with AWS credentials (SigV4), which the gateway does not know",
-        fix="send custom authentication and no SigV4 signature",
-    )
+    why = "the request is signed with AWS credentials (SigV4), which the gateway does not know"
+    return refuse(Reason.NOT_AUTHENTICATED, "sigv4-request", why)

@@ -105,7 +105,7 @@ def _topic(what: str, topic: str, *, retain: bool = False) -> str:
     _check_text(what, topic)
     fault = topic_fault(topic, retain=retain)
     if fault is not None:
-        raise BadRequest(f"{what}: {fault}")
+        raise BadRequest(f"{what}: {fault}", rule="topic-invalid")
     return topic
 
 

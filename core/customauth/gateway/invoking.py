@@ -23,9 +23,9 @@ from customauth.authorizer import (
 )
 from customauth.gateway.attempt import Attempt
 from customauth.gateway.authenticate import event_for, judge
-from customauth.gateway.choosing import Proof, check_signature, choose_authorizer
+from customauth.gateway.choosing import Proof, check_signature, choose_authorizer, inactive
 from customauth.gateway.config import AuthenticationType, Authorizer, GatewayConfig
-from customauth.gateway.decision import Grant, Reason, Refusal
+from customauth.gateway.decision import Grant, Reason, Refusal, refuse
 from customauth.gateway.invoke_request import (
     InvalidRequest,
     InvalidResponse,
@@ -38,8 +38,10 @@ from customauth.gateway.origin import HttpRequest, Origin
 from customauth.gateway.presented import Presented
 from customauth.gateway.redaction import masked_event, redacted, secrets_of
 from customauth.gateway.routing import Spoken, misrouted
-from customauth.gateway.runtimes.contract import FunctionFailed, FunctionSpec, RuntimeFactory
+from customauth.gateway.runtimes.contract import FunctionFailed, FunctionSpec, FunctionTimedOut, RuntimeFactory
 from customauth.mqtt import Connect, MqttVersion
+from customauth.rules import RULES
+from customauth.rules.answer_texts import rule_of_answer
 
 
 @frozen(kw_only=True)
@@ -126,13 +128,13 @@ def prepare(config: GatewayConfig, request: TestRequest) -> Prepared:
     authorizer = config.authorizers.get(request.authorizer)
     if authorizer is None:
         text = f"Authorizer {request.authorizer} not found"
-        raise ResourceNotFound(text, fix=f"name one of {', '.join(config.authorizers)}")
+        raise ResourceNotFound(text, fix=_name_one(config))
     check_combination(request, signing_disabled=authorizer.signing_disabled)
     attempt = _attempt(config, request)
     proof = _proof(config, authorizer, request, attempt)
     # A short one is found in any text, and the gaps would tell it.
     pair = tuple(secret for secret in (request.token or "", request.token_signature or "") if len(secret) > 3)
-    obstacle = None if authorizer.active else _inactive(authorizer)
+    obstacle = None if authorizer.active else inactive(authorizer)
     event = _event(request, attempt, proof)
     return Prepared(
         authorizer=authorizer, attempt=attempt, proof=proof, event=event, obstacle=obstacle, token_pair=pair
@@ -156,7 +158,7 @@ def prepare_live(
         asked = config.authorizers.get(authorizer)
         if asked is None:
             text = f"Authorizer {authorizer} not found"
-            raise ResourceNotFound(text, fix=f"name one of {', '.join(config.authorizers)}")
+            raise ResourceNotFound(text, fix=_name_one(config))
     elif isinstance(choice, Refusal):
         return choice
     else:
@@ -166,7 +168,9 @@ def prepare_live(
         obstacle = choice
     elif obstacle is None and not isinstance(choice, Refusal) and choice.authorizer is not asked:
         why = f"the connection would be decided by authorizer {choice.authorizer.name}: {choice.because}"
-        obstacle = Refusal(reason=Reason.NOT_FOUND, why=why, fix=f"test authorizer {choice.authorizer.name}")
+        obstacle = refuse(
+            Reason.NOT_FOUND, "another-authorizer", why, authorizer=asked.name, chosen=choice.authorizer.name
+        )
     proof = check_signature(asked, presented)
     if isinstance(proof, Refusal):
         return proof
@@ -192,11 +196,12 @@ async def invoke(config: GatewayConfig, runtimes: RuntimeFactory, prepared: Prep
     try:
         invocation = await runtime.invoke(prepared.event)
     except FunctionFailed as error:
+        rule = "function-timeout" if isinstance(error, FunctionTimedOut) else "function-error"
         bare = "" if "protocolData" in prepared.event else "; the event of a token alone has no protocolData (B27)"
         raise InvalidResponse(
             function_error_text(error.error_message, error.error_type),
             why=str(error),
-            fix=f"mend the function{bare}; --show-function-output shows what it printed, with its traceback",
+            fix=f"{RULES[rule].advice({'log': '--show-function-output'})}{bare}",
             output=error.output,
         ) from error
     finally:
@@ -207,7 +212,7 @@ async def invoke(config: GatewayConfig, runtimes: RuntimeFactory, prepared: Prep
         raise InvalidResponse(
             str(error),
             why=str(error.__cause__ or ""),
-            fix="mend what the function returns",
+            fix=RULES[rule_of_answer(str(error))].advice(),
             output=invocation.output,
         ) from error
     return TestResult(
@@ -282,19 +287,18 @@ def _closed(config: GatewayConfig, origin: Origin) -> Refusal | None:
     domain = origin.domain
     if domain is None and origin.server_name is not None:
         why = f"the configuration does not serve the name {origin.server_name[:128]!r}"
-        return Refusal(reason=Reason.SNI, why=why, fix=f"connect to {' or '.join(config.server_names)} (A47)")
+        return refuse(Reason.SNI, "sni-refused", why, names=" or ".join(config.server_names))
     if domain is not None and not domain.enabled:
         why = f"domain configuration {domain.name} is DISABLED"
-        return Refusal(reason=Reason.DOMAIN_DISABLED, why=why, fix='set its status to "ENABLED"')
+        return refuse(Reason.DOMAIN_DISABLED, "domain-disabled", why, domain_configuration=domain.name)
     if domain is not None and domain.authentication_type is AuthenticationType.CUSTOM_AUTH_X509:
         why = f"domain configuration {domain.name} wants a client certificate, which a test does not have"
-        return Refusal(reason=Reason.NOT_AUTHENTICATED, why=why, fix="connect with the certificate to see its event")
+        return refuse(Reason.NOT_AUTHENTICATED, "client-certificate-needed", why)
     return None
 
 
-def _inactive(authorizer: Authorizer) -> Refusal:
-    why = f"authorizer {authorizer.name} is INACTIVE"
-    return Refusal(reason=Reason.NOT_FOUND, why=why, fix='set its status to "ACTIVE"')
+def _name_one(config: GatewayConfig) -> str:
+    return RULES["authorizer-not-found"].advice({"authorizers": ", ".join(config.authorizers)})
 
 
 def _outlook(config: GatewayConfig, prepared: Prepared, answer: Answer) -> Grant | Refusal | None:

@@ -46,9 +46,17 @@ class Office:
         """Record the end of an accepted connection."""
         self.record(ending)
 
-    def note(self, peer: str | None, text: str, *, status: int | None = None, closed: bool = True) -> None:
+    def note(
+        self,
+        peer: str | None,
+        text: str,
+        *,
+        status: int | None = None,
+        closed: bool = True,
+        rule: str | None = None,
+    ) -> None:
         """Record what is neither."""
-        self.record(Note(time=datetime.now(UTC), peer=peer, text=text, status=status, closed=closed))
+        self.record(Note(time=datetime.now(UTC), peer=peer, text=text, status=status, closed=closed, rule=rule))
 
     def permissions(self, grant: Grant, attempt: Attempt) -> Permissions:
         """Return what a client may do by its grant."""

@@ -7,7 +7,7 @@ from attrs import frozen
 from customauth.gateway import handshake
 from customauth.gateway.attempt import Attempt
 from customauth.gateway.broker.quotas import Quotas
-from customauth.gateway.decision import Reason, Refusal
+from customauth.gateway.decision import Reason, Refusal, refuse
 from customauth.gateway.origin import Origin
 from customauth.gateway.routing import Spoken, misrouted
 from customauth.mqtt import Connack, Connect, Frame, MqttVersion, UnsupportedProtocolLevel, decode
@@ -20,22 +20,16 @@ _QUOTA_EXCEEDED = 0x97
 class Denied:
     """A client that is sent away before anybody is asked.
 
+    :ivar refusal: why, for the record.
     :ivar attempt: what it attempted, None when its packet was no CONNECT.
     :ivar connack: what it is sent, None where AWS closes without one.
     :ivar version: of the connection, or the one that every client reads.
     """
 
-    why: str
-    fix: str = ""
-    reason: Reason = Reason.PROTOCOL
+    refusal: Refusal
     attempt: Attempt | None = None
     connack: Connack | None = None
     version: MqttVersion = MqttVersion.V311
-
-    @property
-    def refusal(self) -> Refusal:
-        """The refusal for the record."""
-        return Refusal(reason=self.reason, why=self.why, fix=self.fix)
 
 
 def open_session(frame: Frame, origin: Origin, spoken: Spoken, quotas: Quotas | None) -> Attempt | Denied:
@@ -51,16 +45,16 @@ def open_session(frame: Frame, origin: Origin, spoken: Spoken, quotas: Quotas | 
         # What a version unknown here looks like to its client cannot be known: 3.1.1's answer serves most (E1).
         unacceptable = Connack(session_present=False, reason_code=_UNACCEPTABLE_VERSION_311)
         why = f"protocol level {error.level} is not served; use MQTT 3.1.1 or 5"
-        return Denied(why=why, connack=None if misplaced else unacceptable)
+        refused = refuse(Reason.PROTOCOL, "protocol-version", why)
+        return Denied(refusal=refused, connack=None if misplaced else unacceptable)
     if not isinstance(connect, Connect):
-        return Denied(why=f"the first packet is {frame.type.name}, not CONNECT")
+        why = f"the first packet is {frame.type.name}, not CONNECT"
+        return Denied(refusal=refuse(Reason.PROTOCOL, "packet-malformed", why))
     attempt = Attempt(origin=origin, client_id=handshake.effective_client_id(connect), connect=connect)
     if misplaced is not None:
         # Where MQTT is not served with these credentials nobody answers it (A40, A50).
         return Denied(
-            why=misplaced.why,
-            fix=misplaced.fix,
-            reason=misplaced.reason,
+            refusal=misplaced,
             attempt=attempt,
             connack=handshake.refusing(connect) if misplaced.reason is Reason.SNI else None,
             version=connect.version,
@@ -68,7 +62,8 @@ def open_session(frame: Frame, origin: Origin, spoken: Spoken, quotas: Quotas | 
     objection = handshake.objection(connect) or _too_soon(connect, quotas)
     if objection is not None:
         answer = handshake.objecting(objection.code)
-        return Denied(why=objection.why, fix=objection.fix, attempt=attempt, connack=answer, version=connect.version)
+        refused = refuse(Reason.PROTOCOL, objection.rule, objection.why)
+        return Denied(refusal=refused, attempt=attempt, connack=answer, version=connect.version)
     return attempt
 
 
@@ -78,5 +73,5 @@ def _too_soon(connect: Connect, quotas: Quotas | None) -> handshake.Objection | 
     return handshake.Objection(
         code=_QUOTA_EXCEEDED if connect.version is MqttVersion.V5 else None,
         why="the same client id connected less than a second ago (E9)",
-        fix="wait a second before connecting again",
+        rule="connect-too-often",
     )

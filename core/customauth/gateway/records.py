@@ -75,6 +75,7 @@ class Note:
     :ivar peer: the client's address and port, None where no client is meant.
     :ivar status: of the HTTP answer, where the connection was not closed but answered.
     :ivar closed: whether the connection was closed.
+    :ivar rule: the key of the known cause in :data:`customauth.rules.RULES`, None where there is none.
     """
 
     time: datetime
@@ -82,6 +83,7 @@ class Note:
     text: str
     status: int | None = None
     closed: bool = True
+    rule: str | None = None
 
     def line(self) -> str:
         """Return it as one line for a person."""
@@ -99,6 +101,7 @@ class Note:
             "status": self.status,
             "closed": self.closed,
             "text": self.text,
+            "rule": self.rule,
         }
 
 

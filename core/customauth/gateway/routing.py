@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from customauth.gateway.config import ApplicationProtocol, AuthenticationType
-from customauth.gateway.decision import Reason, Refusal
+from customauth.gateway.decision import Reason, Refusal, refuse
 from customauth.gateway.origin import Origin
 
 SERVED_ALPN = ("mqtt", "x-amzn-mqtt-ca", "x-amzn-http-ca", "http/1.1", "http/1.0")
@@ -41,49 +41,36 @@ def misrouted(origin: Origin, spoken: Spoken) -> Refusal | None:
     if domain is None:
         return _no_name(spoken)
     if domain.authentication_type not in _CUSTOM:
-        return Refusal(
-            reason=Reason.DOMAIN_INVALID,
-            why=f"domain configuration {domain.name} has authentication type {domain.authentication_type.value}",
-            fix='connect to a name with custom authentication, or set authentication_type = "CUSTOM_AUTH"',
-        )
+        why = f"domain configuration {domain.name} has authentication type {domain.authentication_type.value}"
+        return refuse(Reason.DOMAIN_INVALID, "domain-wrong-type", why, domain_configuration=domain.name)
     if domain.application_protocol is ApplicationProtocol.DEFAULT:
         return _by_port_and_alpn(origin, spoken)
     wanted, ports = _PORTS[domain.application_protocol]
     if spoken is not wanted:
-        return Refusal(
-            reason=Reason.DOMAIN_INVALID,
-            why=f"domain configuration {domain.name} serves {wanted.value}, the client speaks {spoken.value}",
-            fix=f"use {wanted.value} with this name, or change its application_protocol (A54)",
-        )
+        why = f"domain configuration {domain.name} serves {wanted.value}, the client speaks {spoken.value}"
+        facts = {"protocol": spoken.value, "served": wanted.value, "domain_configuration": domain.name}
+        return refuse(Reason.DOMAIN_INVALID, "domain-wrong-protocol", why, **facts)
     if origin.port not in ports:
-        return Refusal(
-            reason=Reason.DOMAIN_INVALID,
-            why=f"{spoken.value} is not served on port {origin.port}",
-            fix=f"connect to port {' or '.join(map(str, ports))} (A57)",
-        )
+        why = f"{spoken.value} is not served on port {origin.port}"
+        return refuse(Reason.DOMAIN_INVALID, "wrong-port", why, ports=" or ".join(map(str, ports)))
     return None
 
 
 def _no_name(spoken: Spoken) -> Refusal:
-    if spoken is Spoken.MQTT:
-        fix = "connect to the gateway by name, not by address, so that the client sends SNI (A47)"
-        return Refusal(reason=Reason.SNI, why="the client sent no SNI", fix=fix)
-    fix = "connect to the gateway by name (A47)"
-    return Refusal(reason=Reason.SNI, why="the client sent neither SNI nor a Host header that is served", fix=fix)
+    why = "the client sent no SNI"
+    if spoken is not Spoken.MQTT:
+        why = "the client sent neither SNI nor a Host header that is served"
+    return refuse(Reason.SNI, "endpoint-is-address", why)
 
 
 def _by_port_and_alpn(origin: Origin, spoken: Spoken) -> Refusal | None:
     if origin.port != 443:
-        return Refusal(
-            reason=Reason.ALPN,
-            why=f"port {origin.port} of a default endpoint takes client certificates only (A41, A45)",
-            fix="connect to port 443",
-        )
+        why = f"port {origin.port} of a default endpoint takes client certificates only (A41, A45)"
+        return refuse(Reason.ALPN, "wrong-port", why)
     if origin.alpn in _DEFAULT_ALPN[spoken]:
         return None
     found = origin.alpn or "none that is served"
-    if spoken is Spoken.MQTT:
-        fix = 'offer the ALPN protocol "mqtt" (A39)'
-    else:
-        fix = 'offer no ALPN protocol, or "http/1.1" (A42, A43)'
-    return Refusal(reason=Reason.ALPN, why=f"the client's ALPN is {found}, it speaks {spoken.value}", fix=fix)
+    why = f"the client's ALPN is {found}, it speaks {spoken.value}"
+    if spoken is not Spoken.MQTT:
+        return refuse(Reason.ALPN, "alpn-not-for-http", why)
+    return refuse(Reason.ALPN, "alpn-missing" if origin.alpn is None else "alpn-wrong", why)

@@ -282,7 +282,7 @@ class Gateway:
             choose=self._choose,
             handler=functools.partial(self._front, role),
             failed=self._handshake_failed,
-            note=self._office.note,
+            note=self._note,
             opened=self._opened,
             closed=self._closed,
         )
@@ -370,7 +370,11 @@ class Gateway:
             self._office.note(None, f"what was to be kept is not: {error}")
 
     def _handshake_failed(self, peer: str, failure: ssl.SSLError) -> None:
-        self._office.note(peer, failure_line(failure, self.ca_file, self._config.names[0]))
+        line, rule = failure_line(failure, self.ca_file, self._config.names[0])
+        self._note(peer, line, rule)
+
+    def _note(self, peer: str, line: str, rule: str | None) -> None:
+        self._office.note(peer, line, rule=rule)
 
     def _keep(self, error: ConfigError) -> None:
         self._office.note(None, f"configuration kept as it was: {error}")

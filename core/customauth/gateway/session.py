@@ -224,7 +224,7 @@ class MqttSession:
 
     def _deny(self, denied: Denied) -> None:
         if denied.attempt is None:
-            self._office.note(self._origin.peer, denied.why)
+            self._office.note(self._origin.peer, denied.refusal.why, rule=denied.refusal.rule)
         else:
             self._connect = denied.attempt.connect
             self._office.decided(Trace().decision(denied.attempt, denied.refusal))

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from customauth._arrivals import arrivals
 from customauth.gateway.client_hello import DECODE_ERROR, ClientHello, NotClientHello, alert, read_client_hello
+from customauth.rules import RULES
 
 # How long the TLS handshake may take, and how long a client may take to notice that it was closed; in seconds.
 _HANDSHAKE_LIMIT = 10.0
@@ -47,10 +48,11 @@ class Handler(Protocol):
 
 @frozen(kw_only=True)
 class Rejected:
-    """A ClientHello that gets a fatal alert: its number, and the line for the log."""
+    """A ClientHello that gets a fatal alert: its number, the line for the log, and the rule that it breaks."""
 
     alert: int
     line: str
+    rule: str
 
 
 @frozen(kw_only=True)
@@ -60,7 +62,7 @@ class Desk:
     :ivar choose: the context for a ClientHello, or why there is none.
     :ivar handler: makes the handler when the handshake is done.
     :ivar failed: told of a handshake that OpenSSL ended; the client's address, then the error.
-    :ivar note: told of what else ended a handshake: the client's address, then the line.
+    :ivar note: told of what else ended a handshake: the client's address, the line, and the rule where one is known.
     :ivar opened: told of each TCP connection.
     :ivar closed: told of its end.
     """
@@ -68,7 +70,7 @@ class Desk:
     choose: Callable[[ClientHello], ssl.SSLContext | Rejected]
     handler: Callable[[TlsConnection, ClientHello], Handler]
     failed: Callable[[str, ssl.SSLError], None]
-    note: Callable[[str, str], None]
+    note: Callable[[str, str, str | None], None]
     opened: Callable[[TlsConnection], None]
     closed: Callable[[TlsConnection], None]
 
@@ -225,7 +227,8 @@ class TlsConnection(asyncio.BufferedProtocol):
             hello = read_client_hello(self._unread)
         except NotClientHello as error:
             found = error.looks_like or "what is no TLS"
-            self._refuse(DECODE_ERROR, f"the client sent {found} ({error}); fix: let it use TLS, as this port does")
+            rule = "client-without-tls"
+            self._refuse(DECODE_ERROR, f"the client sent {found} ({error}); fix: {RULES[rule].advice()}", rule)
             return
         if hello is None:
             if self._pieces == _MAX_PIECES:
@@ -233,7 +236,7 @@ class TlsConnection(asyncio.BufferedProtocol):
             return
         chosen = self._desk.choose(hello)
         if isinstance(chosen, Rejected):
-            self._refuse(chosen.alert, chosen.line)
+            self._refuse(chosen.alert, chosen.line, chosen.rule)
             return
         self._hello = hello
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -242,8 +245,8 @@ class TlsConnection(asyncio.BufferedProtocol):
         self._unread = bytearray()
         self._shake_hands()
 
-    def _refuse(self, description: int, line: str) -> None:
-        self._desk.note(self.peer, line)
+    def _refuse(self, description: int, line: str, rule: str | None = None) -> None:
+        self._desk.note(self.peer, line, rule)
         self._closing = True
         self._transport.write(alert(description))
         self._linger()
@@ -307,7 +310,7 @@ class TlsConnection(asyncio.BufferedProtocol):
 
     def _overdue(self) -> None:
         if self._tls is None and not self._unread:
-            self._desk.note(self.peer, f"no TLS handshake within {_HANDSHAKE_LIMIT:g} s")
+            self._desk.note(self.peer, f"no TLS handshake within {_HANDSHAKE_LIMIT:g} s", None)
         else:
-            self._desk.note(self.peer, f"the TLS handshake took more than {_HANDSHAKE_LIMIT:g} s")
+            self._desk.note(self.peer, f"the TLS handshake took more than {_HANDSHAKE_LIMIT:g} s", None)
         self.abort()

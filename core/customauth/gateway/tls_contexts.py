@@ -11,6 +11,7 @@ from customauth.gateway.client_hello import NO_APPLICATION_PROTOCOL, UNRECOGNIZE
 from customauth.gateway.config import ApplicationProtocol, AuthenticationType, GatewayConfig
 from customauth.gateway.routing import SERVED_ALPN
 from customauth.gateway.tls import Rejected
+from customauth.rules import RULES
 
 
 class TlsContexts:
@@ -44,8 +45,9 @@ class TlsContexts:
         domain = self._config.domain(hello.server_name)
         if domain is None:
             served = ", ".join(self._config.server_names)
-            line = f"unknown SNI {hello.server_name[:253]!r} (F14); fix: connect to {served}, or add the name to names"
-            return Rejected(alert=UNRECOGNIZED_NAME, line=line)
+            fix = RULES["sni-refused"].advice({"names": served})
+            line = f"unknown SNI {hello.server_name[:253]!r} (F14); fix: {fix}, or add the name to names"
+            return Rejected(alert=UNRECOGNIZED_NAME, line=line, rule="sni-refused")
         if domain.application_protocol is ApplicationProtocol.DEFAULT:
             rejected = _known_alpn(hello)
             if rejected is not None:
@@ -59,8 +61,8 @@ def _known_alpn(hello: ClientHello) -> Rejected | None:
     if not hello.alpn or any(name in SERVED_ALPN for name in hello.alpn):
         return None
     offered = ", ".join(repr(name[:32]) for name in hello.alpn[:4])
-    line = f'unknown ALPN {offered} (F15); fix: offer "mqtt" for MQTT, none or "http/1.1" for WebSocket and HTTPS'
-    return Rejected(alert=NO_APPLICATION_PROTOCOL, line=line)
+    line = f"unknown ALPN {offered} (F15); fix: {RULES['alpn-unknown'].advice()}"
+    return Rejected(alert=NO_APPLICATION_PROTOCOL, line=line, rule="alpn-unknown")
 
 
 def _context(identity: ServerIdentity) -> ssl.SSLContext:

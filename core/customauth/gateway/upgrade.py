@@ -17,6 +17,7 @@ PATHS = ("/mqtt", "/")
 
 _SUBPROTOCOLS = ("mqtt", "mqttv3.1")  # A23, A24
 _VERSION = "13"
+_RULE = "upgrade-bad-request"
 _KEY_BYTES = 16
 # RFC 6455, 1.3
 _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -51,21 +52,23 @@ def read_upgrade(request: HttpRequest) -> Upgrade:
     """
     if request.path not in PATHS:
         message = f"there is no WebSocket at {request.path[:128]!r}; open it at /mqtt (A23)"
-        raise BadRequest(message, status=404, error_type="ResourceNotFoundException")
+        raise BadRequest(message, status=404, error_type="ResourceNotFoundException", rule="websocket-path")
     if request.method != "GET" or request.version == "1.0":
-        raise BadRequest(f"{request.method} of HTTP/{request.version} opens no WebSocket; use GET of HTTP/1.1 (A23)")
+        message = f"{request.method} of HTTP/{request.version} opens no WebSocket; use GET of HTTP/1.1 (A23)"
+        raise BadRequest(message, rule=_RULE)
     if "upgrade" not in _listed(request, "connection"):
-        raise BadRequest("a WebSocket needs Connection: Upgrade")
+        raise BadRequest("a WebSocket needs Connection: Upgrade", rule=_RULE)
     if request.headers.get("sec-websocket-version") != _VERSION:
         message = f"a WebSocket needs Sec-WebSocket-Version: {_VERSION}"
-        raise BadRequest(message, status=426, headers=(("sec-websocket-version", _VERSION), ("upgrade", "websocket")))
+        wanted = (("sec-websocket-version", _VERSION), ("upgrade", "websocket"))
+        raise BadRequest(message, status=426, headers=wanted, rule=_RULE)
     key = request.headers.get("sec-websocket-key", "")
     if not _is_key(key):
-        raise BadRequest(f"a WebSocket needs a Sec-WebSocket-Key of {_KEY_BYTES} bytes in base64")
+        raise BadRequest(f"a WebSocket needs a Sec-WebSocket-Key of {_KEY_BYTES} bytes in base64", rule=_RULE)
     offered = [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",")]
     chosen = next((name for name in offered if name in _SUBPROTOCOLS), None)
     if chosen is None:
-        raise BadRequest('the client offered no subprotocol that is served; offer "mqtt" (A23)')
+        raise BadRequest('the client offered no subprotocol that is served; offer "mqtt" (A23)', rule=_RULE)
     accept = hashlib.sha1(key.encode() + _ACCEPT_SUFFIX, usedforsecurity=False).digest()
     return Upgrade(
         subprotocol=chosen,

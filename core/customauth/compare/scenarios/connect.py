@@ -34,13 +34,13 @@ class ConnectTime(Scenario):
     kind = Kind.SPEED
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure(name="connect", title="connect", unit="ms"),
-        Measure(name="connect-dns", title="DNS, client's end", unit="ms"),
-        Measure(name="connect-tcp", title="TCP, client's end", unit="ms"),
-        Measure(name="connect-tls", title="TLS, client's end", unit="ms"),
-        Measure(name="connect-upgrade", title="WebSocket upgrade, client's end", unit="ms"),
-        Measure(name="connect-connack", title="CONNECT to CONNACK, client's end", unit="ms"),
-        Measure(name="gateway-tls", title="TLS, gateway's end", unit="ms"),
-        Measure(name="gateway-decision", title="CONNECT to decision, gateway's end", unit="ms"),
+        Measure(name="connect-dns", title="DNS at the client", unit="ms"),
+        Measure(name="connect-tcp", title="TCP at the client", unit="ms"),
+        Measure(name="connect-tls", title="TLS at the client", unit="ms"),
+        Measure(name="connect-upgrade", title="WebSocket upgrade at the client", unit="ms"),
+        Measure(name="connect-connack", title="CONNECT to CONNACK at the client", unit="ms"),
+        Measure(name="gateway-tls", title="TLS at the gateway", unit="ms"),
+        Measure(name="gateway-decision", title="CONNECT to decision at the gateway", unit="ms"),
     )
     raw = True
 

@@ -29,6 +29,7 @@ class ConnectRate(Scenario):
         Measure(name="connect-rate", title="connects per second", unit="/s", lower_is_better=False),
     )
     local = True
+    load = True
     raw = True
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 

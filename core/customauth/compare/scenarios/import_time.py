@@ -30,6 +30,7 @@ class ImportTime(Scenario):
         Measure(name="import", title="import", unit="ms"),
         Measure(name="modules", title="modules", unit="count"),
     )
+    fresh = True
     versions: ClassVar[tuple[MqttVersion, ...]] = (MqttVersion.V5,)
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 

@@ -29,6 +29,8 @@ class MemoryAndThreads(Scenario):
         Measure(name="threads", title="threads for each connection", unit="count"),
     )
     local = True
+    load = True
+    fresh = True
     raw = True
     versions: ClassVar[tuple[MqttVersion, ...]] = (MqttVersion.V5,)
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)

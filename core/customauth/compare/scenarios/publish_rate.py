@@ -25,6 +25,7 @@ class AcknowledgedRate(Scenario):
         Measure(name="publish-qos1", title="publishes per second, QoS 1", unit="/s", lower_is_better=False),
     )
     local = True
+    load = True
     raw = True
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 
@@ -51,6 +52,7 @@ class UnacknowledgedRate(Scenario):
         Measure(name="publish-qos0", title="publishes per second, QoS 0", unit="/s", lower_is_better=False),
     )
     local = True
+    load = True
     raw = True
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 

@@ -26,7 +26,7 @@ class ReconnectTime(Scenario):
     )
     kind = Kind.SPEED
     measures: ClassVar[tuple[Measure, ...]] = (
-        Measure(name="reconnect", title="reconnect", unit="ms"),
+        Measure(name="reconnect", title="reconnect after a cut", unit="ms"),
         Measure(name="notice-cut", title="cut noticed", unit="ms"),
     )
 

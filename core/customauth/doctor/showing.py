@@ -1,0 +1,72 @@
+"""What of a set-up may be shown: nothing that is a secret, or may be a piece of one in a user name that is garbled."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from customauth.doctor.setup import Origin, Setup
+from customauth.request import CredentialsIn
+
+# In a raw user name a signature may follow the authorizer's name behind a wrong separator.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_@-]{1,128}")
+
+
+def shown_authorizer(setup: Setup) -> str | None:
+    """Return the authorizer's name where it surely is nothing else."""
+    name = setup.parts.authorizer
+    plain = name is not None and (setup.origin is Origin.FLAGS or _PLAIN_NAME.fullmatch(name))
+    return name if plain else None
+
+
+def shown_token_key_name(setup: Setup) -> str | None:
+    """Return the authorizer's token key name where the person gave it: one that is found may be a piece of a token."""
+    return setup.expected_token_key_name or (setup.parts.token_key_name if setup.origin is Origin.FLAGS else None)
+
+
+def shown(setup: Setup) -> dict[str, Any]:
+    """Return the set-up fit for JSON, without its secrets."""
+    endpoint, will = setup.endpoint, setup.will
+    return {
+        "origin": setup.origin.value,
+        "endpoint": None if endpoint is None else str(endpoint),
+        "address": None if endpoint is None else endpoint.address,
+        "proxy": None if endpoint is None or endpoint.proxy is None else str(endpoint.proxy),
+        "alpn": list(setup.alpn),
+        "protocol": setup.version.label,
+        "client_id": setup.client_id,
+        "clean_start": setup.clean_start,
+        "session_expiry": setup.session_expiry,
+        "keep_alive": setup.keep_alive,
+        "will": None if will is None else {"topic": will.topic, "qos": will.qos, "retain": will.retain},
+        "credentials_in": setup.credentials_in.value,
+        "user": setup.user if setup.origin is Origin.FLAGS else None,
+        "password": _masked(setup.password),
+        "authorizer": shown_authorizer(setup),
+        "token_key_name": shown_token_key_name(setup),
+        "token": _masked(setup.parts.token),
+        "signature": _masked(setup.parts.signature),
+        "jwt": _masked(setup.jwt),
+        "public_keys": sorted(setup.public_keys),
+        "publish": list(setup.publish),
+        "subscribe": list(setup.subscribe),
+        "broken": setup.broken,
+    }
+
+
+def summary(setup: Setup) -> str:
+    """Say in one line what is examined."""
+    parts = [f"MQTT {setup.version.label} to {setup.endpoint}" if setup.endpoint is not None else "no ENDPOINT"]
+    if setup.client_id_given:
+        parts.append(f"client id {setup.client_id}" if setup.client_id else "no client id")
+    name = shown_authorizer(setup)
+    parts.append(f"authorizer {name}" if name else "no authorizer named" if setup.parts.authorizer is None else "")
+    parts.append("signed token" if setup.parts.token and setup.parts.signature else "no signed token")
+    parts.append("password" if setup.password is not None else "no password")
+    is_query = setup.origin is Origin.USERNAME and setup.credentials_in is CredentialsIn.QUERY
+    parts.append(f"as in {'the raw query' if is_query else setup.origin.value}")
+    return ", ".join(part for part in parts if part)
+
+
+def _masked(secret: str | bytes | None) -> str | None:
+    return None if secret is None else "***"

@@ -1,0 +1,171 @@
+"""A process that holds connections for a program that has no event loop of asyncio, such as Locust with gevent.
+
+On standard input: the length of the pickled plan on a line, the plan, then an order on each line, in JSON: ``id``,
+``do`` and what that needs. On standard output, in JSON too, a line for each answer, and for what happens unasked:
+
+=====================================================  ==========================================================
+before all else                                        ``ready``: it takes orders
+``connect``, ``number``                                ``id``, ``ms``, ``error``
+``publish``, ``number``, ``topic``, ``payload``        the same; the payload is base64
+``subscribe``, ``number``, ``topic``, ``qos``          the same
+``close``, ``number``                                  the same
+``cut``                                                the same; all connections are cut off at once
+unasked                                                ``number``, ``lost``: the class of the error
+unasked                                                ``number``, ``topic``, ``payload``: a message that has come
+=====================================================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from typing import IO, Any
+
+from customauth.connecting import connect
+from customauth.connection import Connection
+from customauth.errors import CustomAuthError
+from customauth.plugins import PluginManager
+from customauth.swarm.cut import cut_connections
+from customauth.swarm.pipes import lines_of, read_sized
+from customauth.swarm.plan import Plan
+from customauth.swarm.telling import error_class
+
+
+class NotConnected(CustomAuthError):
+    """The client has no connection at the moment."""
+
+
+class Driver:
+    """The connections of one process, by the client's number.
+
+    :param say: is given every line that goes out.
+    """
+
+    def __init__(self, plan: Plan, say: _Say) -> None:
+        self._plan = plan
+        self._say = say
+        self._plugins = PluginManager()
+        self._plugins.backend(plan.backend)
+        self._connections: dict[int, Connection] = {}
+        self._watches: dict[int, set[asyncio.Task[None]]] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def take(self, order: Mapping[str, Any]) -> None:
+        """Begin what an order says; its answer is said when it is done."""
+        task = asyncio.ensure_future(self._answer(order))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def aclose(self) -> None:
+        """End all connections."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*(self._close(number) for number in list(self._connections)))
+
+    async def _answer(self, order: Mapping[str, Any]) -> None:
+        began = time.perf_counter()
+        error = None
+        try:
+            await self._do(order)
+        except CustomAuthError as failure:
+            error = error_class(failure)
+        self._say({"id": order["id"], "ms": (time.perf_counter() - began) * 1000, "error": error})
+
+    async def _do(self, order: Mapping[str, Any]) -> None:
+        match order["do"]:
+            case "connect":
+                await self._connect(order["number"])
+            case "publish":
+                payload = base64.b64decode(order["payload"])
+                connection = self._connection(order["number"])
+                await connection.publish(order["topic"], payload, qos=order["qos"], timeout=self._plan.timeout)
+            case "subscribe":
+                await self._subscribe(order["number"], order["topic"], order["qos"])
+            case "close":
+                await self._close(order["number"])
+            case "cut":
+                cut_connections({self._plan.dialled_port()})
+
+    async def _connect(self, number: int) -> None:
+        await self._close(number)
+        plan, who = self._plan, self._plan.identities.identity(number)
+        connection = await connect(
+            plan.endpoint,
+            who.credentials,
+            backend=plan.backend,
+            client_id=who.client_id,
+            credentials_in=plan.credentials_in,
+            version=plan.version,
+            keep_alive=plan.keep_alive,
+            timeout=plan.timeout,
+            plugins=self._plugins,
+        )
+        self._connections[number] = connection
+        self._watches[number] = {asyncio.ensure_future(self._watch(number, connection))}
+
+    async def _subscribe(self, number: int, topic: str, qos: int) -> None:
+        subscription = self._connection(number).subscribe(topic, qos=qos, timeout=self._plan.timeout)
+        # It is left when the connection ends.
+        await subscription.__aenter__()
+
+        async def pass_on() -> None:
+            async for message in subscription:
+                payload = base64.b64encode(message.payload).decode("ascii")
+                self._say({"number": number, "topic": message.topic, "payload": payload})
+
+        self._watches[number].add(asyncio.ensure_future(pass_on()))
+
+    async def _watch(self, number: int, connection: Connection) -> None:
+        ending = await connection.wait_closed()
+        self._connections.pop(number, None)
+        self._say({"number": number, "lost": error_class(ending)})
+
+    async def _close(self, number: int) -> None:
+        for watch in self._watches.pop(number, ()):
+            watch.cancel()
+        connection = self._connections.pop(number, None)
+        if connection is not None:
+            await connection.aclose()
+
+    def _connection(self, number: int) -> Connection:
+        try:
+            return self._connections[number]
+        except KeyError:
+            raise NotConnected("the client is not connected") from None
+
+
+class _Say:
+    """Standard output, a line of JSON at a time."""
+
+    def __call__(self, line: Mapping[str, Any]) -> None:
+        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+
+
+async def drive(plan: Plan, orders: IO[bytes]) -> None:
+    """Take orders until there are no more."""
+    say = _Say()
+    driver = Driver(plan, say)
+    say({"ready": True})
+    try:
+        async for line in lines_of(orders):
+            driver.take(json.loads(line))
+    finally:
+        await driver.aclose()
+
+
+def _main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Without a buffer, which would keep from the event loop what it has read too much.
+    orders = open(sys.stdin.fileno(), "rb", buffering=0)  # noqa: SIM115 - for as long as the process lives
+    plan = pickle.loads(read_sized(orders))  # noqa: S301 - written by the process that has started this one
+    asyncio.run(drive(plan, orders))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,47 @@
+"""The pipes between the processes of a swarm: a pickled object first, then lines."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import AsyncIterator
+from typing import IO, Any
+
+
+def sized(thing: Any) -> bytes:
+    """Return what :func:`read_sized` reads: the length on a line, then the pickled object."""
+    pickled = pickle.dumps(thing)
+    return b"%d\n%s" % (len(pickled), pickled)
+
+
+def read_sized(source: IO[bytes]) -> bytes:
+    """Read a pickled object, and not a byte more: what follows is for an event loop.
+
+    :raises EOFError: it is cut off.
+    """
+    digits = b""
+    while not digits.endswith(b"\n"):
+        digits += _some(source, 1)
+    rest = int(digits)
+    pieces = []
+    while rest:
+        piece = _some(source, rest)
+        pieces.append(piece)
+        rest -= len(piece)
+    return b"".join(pieces)
+
+
+async def lines_of(source: IO[bytes]) -> AsyncIterator[bytes]:
+    """Yield the lines of a pipe as they come."""
+    reader = asyncio.StreamReader(limit=16 * 1024 * 1024)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
+    while line := await reader.readline():
+        yield line
+
+
+def _some(source: IO[bytes], most: int) -> bytes:
+    piece = source.read(most)
+    if not piece:
+        raise EOFError("the process that gives the orders has gone")
+    return piece

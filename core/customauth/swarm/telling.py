@@ -1,0 +1,23 @@
+"""Short names for errors, so that thousands of them fall into a few classes."""
+
+from __future__ import annotations
+
+from customauth.errors import ConnackRefused, ConnectError, Disconnected, RequestRefused, TlsFailed, UpgradeRejected
+
+
+def error_class(error: BaseException) -> str:
+    """Return the class of an error with its code, as ``ConnackRefused 0x97``; no text of the error."""
+    name = type(error).__name__
+    match error:
+        case ConnackRefused() | RequestRefused():
+            return f"{name} 0x{error.reason_code:02X}"
+        case Disconnected(reason_code=int(code)):
+            return f"{name} 0x{code:02X}"
+        case UpgradeRejected():
+            return f"{name} {error.status}"
+        case TlsFailed():
+            return f"{name} {error.reason.name}"
+        case ConnectError():
+            return f"{name} at {error.stage.value}"
+        case _:
+            return name

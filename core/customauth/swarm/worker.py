@@ -1,0 +1,106 @@
+"""One process of a swarm. It reads its order and then commands, and says every half second what it has seen.
+
+On standard input: the length of the pickled :class:`~customauth.swarm.orders.Order` on a line, the order, then ``cut``
+or ``finish`` on lines of their own; the end of the input is a ``finish``. On standard output: a line of JSON for each
+:class:`~customauth.swarm.tally.Tally`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from customauth.plugins import PluginManager
+from customauth.swarm.cut import cut_connections
+from customauth.swarm.device import Device
+from customauth.swarm.orders import CUT, FINISH, Order
+from customauth.swarm.pipes import lines_of, read_sized
+from customauth.swarm.tally import Tally, Timed
+
+_EVERY = 0.5
+# How often the event loop's lateness is looked at, in seconds.
+_LOOK = 0.05
+
+
+async def work(order: Order, commands: IO[bytes]) -> None:
+    """Let the clients live until the command to finish."""
+    loop = asyncio.get_running_loop()
+    plan, tally = order.plan, Tally()
+    plugins = PluginManager()
+    # What the library itself takes is not counted for the connections.
+    plugins.backend(plan.backend)
+    idle = _pss()
+    begins = loop.time()
+    devices = [
+        Device(plan=plan, number=number, due=begins + number / plan.rate, tally=tally, plugins=plugins)
+        for number in range(order.index, plan.clients, plan.processes)
+    ]
+    lives = asyncio.gather(*(device.live() for device in devices))
+    watches = [asyncio.ensure_future(watch) for watch in (_tell(tally, idle), _look_at_lateness(tally))]
+    obeying = asyncio.ensure_future(_obey(commands, devices, {plan.dialled_port()}))
+    try:
+        await lives
+    finally:
+        for task in (*watches, obeying):
+            task.cancel()
+    _say(tally, idle)
+
+
+async def _obey(commands: IO[bytes], devices: list[Device], ports: set[int]) -> None:
+    async for line in lines_of(commands):
+        if line.strip() == CUT:
+            for device in devices:
+                device.cut()
+            cut_connections(ports)
+        elif line.strip() == FINISH:
+            break
+    for device in devices:
+        device.finish()
+
+
+async def _tell(tally: Tally, idle: int) -> None:
+    while True:
+        _say(tally, idle)
+        await asyncio.sleep(_EVERY)
+
+
+async def _look_at_lateness(tally: Tally) -> None:
+    while True:
+        due = time.monotonic() + _LOOK
+        await asyncio.sleep(_LOOK)
+        tally.time(Timed.LATE, time.monotonic() - due)
+
+
+def _say(tally: Tally, idle: int) -> None:
+    tally.processor = time.process_time()
+    tally.kib = max(_pss() - idle, 0)
+    sys.stdout.write(json.dumps(tally.dump(), separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+def _pss() -> int:
+    """Return the proportional set size in KiB, 0 where the system does not tell (proc(5))."""
+    try:
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def _main() -> None:
+    # Ctrl-C reaches the whole group; the process that has started this one ends it in good order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Without a buffer, which would keep from the event loop what it has read too much.
+    commands = open(sys.stdin.fileno(), "rb", buffering=0)  # noqa: SIM115 - for as long as the process lives
+    order = pickle.loads(read_sized(commands))  # noqa: S301 - written by the process that has started this one
+    asyncio.run(work(order, commands))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,88 @@
+"""``customauth swarm`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+import commands
+
+pytestmark = pytest.mark.skipif(not commands.installed_backends(), reason="a swarm needs an MQTT library")
+
+
+def test_without_an_endpoint_it_brings_its_own_gateway(tmp_path: Path) -> None:
+    page, numbers = tmp_path / "swarm.html", tmp_path / "swarm.json"
+    words = [
+        "--clients",
+        "5",
+        "--duration",
+        "1",
+        "--publish-every",
+        "0.3",
+        "--storm-after",
+        "0.3",
+        "--storm-jitter",
+        "0.2",
+    ]
+    done = commands.run("swarm", *words, "--rate", "50/s", "--html", page, "--json", numbers)
+    assert done.code == 0, done.stdout + done.stderr
+    assert "storm: 5 cut, 5 back" in done.stdout
+    found = json.loads(numbers.read_text())
+    assert found["connectedAtTheEnd"] == 5
+    assert found["counts"]["acknowledged"] + found["counts"]["interrupted"] == found["counts"]["published"]
+    assert page.read_text().lower().startswith("<!doctype html>")
+
+
+def test_a_scenario_file_and_a_table_against_a_gateway(tmp_path: Path) -> None:
+    with commands.gateway(tmp_path) as running:
+        (tmp_path / "fleet.toml").write_text(
+            f"""
+            endpoint = "{running.endpoint}"
+            cafile = "{running.ca_file}"
+            rate = 50
+            duration = 0
+            [client]
+            authorizer = "unsigned-sample"
+            csv = "devices.csv"
+            """
+        )
+        rows = ["client_id,username,password", "one,alice,wonderland", "two,alice,wrong"]
+        (tmp_path / "devices.csv").write_text("\n".join(rows) + "\n")
+        done = commands.run("swarm", "--scenario", tmp_path / "fleet.toml", "--json")
+    assert done.code == 7
+    found = done.json()
+    assert found["counts"]["accepted"] == 1
+    assert set(found["errors"]) == {"connect: ConnackRefused 0x87"}
+    assert "wonderland" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--authorizer", "a"], "--authorizer is for an ENDPOINT, and none is given"),
+        (["--rate", "many", "localhost"], "'many' is no rate"),
+        (["--publish-topic", "t", "localhost"], "--publish-every"),
+        (["--csv", "nowhere.csv", "localhost"], "nowhere.csv"),
+        (["--scenario", "nowhere.toml"], "nowhere.toml"),
+        (["--rate", "500", "abc-ats.iot.eu-west-1.amazonaws.com"], "--beyond-quotas"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_started(words: list[str], said: str) -> None:
+    done = commands.run("swarm", *words)
+    assert done.code == 2
+    assert said in done.stderr
+
+
+def test_an_interrupt_ends_it_with_a_report() -> None:
+    with commands.start("swarm", "--clients", "3", "--duration", "600", "--json") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "connected" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(output)["interrupted"] is True

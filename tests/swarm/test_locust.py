@@ -1,0 +1,118 @@
+"""The fleet on Locust: a master and two workers, in processes of their own, against the gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import commands
+
+ROOT = Path(__file__).parents[2]
+LOCUSTFILE = ROOT / "examples" / "swarm" / "locustfile.py"
+FLEET = ROOT / "examples" / "swarm" / "fleet.toml"
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("locust") is None, reason="Locust is an extra"),
+    pytest.mark.skipif("paho" not in commands.installed_backends(), reason="the fleet of the example is on paho"),
+]
+
+# A guard against hanging, not a measure.
+_HANGS = 120.0
+
+
+def fleet(folder: Path, running: commands.RunningGateway, extra: str = "") -> None:
+    """Write the example's fleet, smaller, for a gateway that runs in ``folder``."""
+    changes = {
+        'endpoint = "localhost:8443"': f'endpoint = "{running.endpoint}"',
+        'cafile = "customauth-gateway/ca/ca.pem"': f'cafile = "{running.ca_file}"',
+        "clients = 200": "clients = 10",
+        "duration = 20": "duration = 6",
+        "every = 5": "every = 1",
+    }
+    text = FLEET.read_text()
+    for before, after in changes.items():
+        assert before in text
+        text = text.replace(before, after)
+    (folder / "fleet.toml").write_text(text + extra)
+    (folder / "locustfile.py").write_text(LOCUSTFILE.read_text())
+
+
+@contextlib.contextmanager
+def locust(folder: Path, name: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Locust in a folder; what it says goes to a file there."""
+    environment = {**os.environ, "FLEET_TOKEN": "open-sesame"}
+    command = [sys.executable, "-m", "locust", "-f", "locustfile.py", *words]
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            yield process
+            process.wait(_HANGS)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def with_two_workers(folder: Path) -> dict[str, dict[str, str]]:
+    """Run the fleet; return the rows of Locust's statistics by name."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    at = ("--master-host", "127.0.0.1", "--master-port", port)
+    listens = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    with (
+        locust(folder, "master", "--headless", "--master", "--expect-workers", "2", "--csv", "out", *listens) as master,
+        locust(folder, "one", "--worker", *at),
+        locust(folder, "other", "--worker", *at),
+    ):
+        master.wait(_HANGS)
+    assert master.returncode == 0, (folder / "master.log").read_text()
+    with (folder / "out_stats.csv").open(newline="") as file:
+        return {row["Name"]: row for row in csv.DictReader(file)}
+
+
+def test_two_workers_count_as_the_swarm_on_one_machine_does(tmp_path: Path) -> None:
+    with commands.gateway(tmp_path) as running:
+        fleet(tmp_path, running)
+        rows = with_two_workers(tmp_path)
+        done = commands.run(
+            "swarm", "--scenario", tmp_path / "fleet.toml", "--json", env={"FLEET_TOKEN": "open-sesame"}
+        )
+    alone = done.json()["counts"]
+    connects, publishes = rows["connect"], rows["publish:1:sample/{client_id}"]
+    assert rows["connect"]["Type"] == "MQTT"
+    assert int(connects["Request Count"]) == alone["accepted"] == 10
+    assert int(connects["Failure Count"]) == int(publishes["Failure Count"]) == 0
+    assert alone["acknowledged"] == alone["published"]
+    # Each client publishes once a second for six seconds and the time that the others took to come: in either way
+    # within one publish of a client.
+    assert abs(int(publishes["Request Count"]) - alone["published"]) <= 20
+    assert int(publishes["Request Count"]) >= 50
+
+
+def test_a_storm_cuts_all_and_all_come_back(tmp_path: Path) -> None:
+    with commands.gateway(tmp_path) as running:
+        fleet(tmp_path, running, "\n[storm]\nafter = 1\njitter = 0.5\n")
+        rows = with_two_workers(tmp_path)
+    assert int(rows["connect"]["Request Count"]) == 20
+    assert int(rows["connect"]["Failure Count"]) == 0
+
+
+def test_failures_are_told_by_class_and_code(tmp_path: Path) -> None:
+    with commands.gateway(tmp_path) as running:
+        fleet(tmp_path, running)
+        text = (tmp_path / "fleet.toml").read_text().replace("signed-sample", "nobody")
+        (tmp_path / "fleet.toml").write_text(text.replace("duration = 6", "duration = 1"))
+        with locust(tmp_path, "alone", "--headless", "--csv", "out") as process:
+            process.wait(_HANGS)
+    with (tmp_path / "out_failures.csv").open(newline="") as file:
+        told = {row["Error"] for row in csv.DictReader(file) if row["Name"] == "connect"}
+    assert told == {"RequestFailed('ConnackRefused 0x87')"}

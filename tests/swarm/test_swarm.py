@@ -1,0 +1,160 @@
+"""A swarm against the gateway, through every backend that is installed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+import commands
+from customauth import CustomAuth, Endpoint
+from customauth.swarm import Count, Moment, Plan, Publishing, Series, Storm, Template, Timed, document, report, run
+from customauth.swarm.cut import cut_connections
+from customauth.testing import LocalGateway
+
+BACKENDS = commands.installed_backends()
+pytestmark = pytest.mark.skipif(not BACKENDS, reason="a swarm needs an MQTT library")
+
+
+@asynccontextmanager
+async def plan_here(**changes: Any) -> AsyncIterator[Plan]:
+    """Run a gateway, and give a plan for it."""
+    local = LocalGateway()
+    here = await asyncio.to_thread(local.__enter__)
+    try:
+        assert here.signed is not None
+        yield Plan(**{**_plan(here.endpoint, here.signed), **changes})
+    finally:
+        await asyncio.to_thread(local.__exit__, None, None, None)
+
+
+def _plan(endpoint: Endpoint, signed: CustomAuth) -> dict[str, Any]:
+    token = signed.token
+    assert token is not None
+    identities = Template(
+        authorizer=signed.authorizer, token_key_name=token.key_name, token=token.value, signature=token.signature
+    )
+    return {"endpoint": endpoint, "identities": identities, "clients": 6, "rate": 100.0, "duration": 1.0}
+
+
+async def _last(plan: Plan, stop: asyncio.Event | None = None) -> tuple[Moment, Moment | None]:
+    held = last = None
+    async for last in run(plan, stop):
+        held = last if last.phase in ("gathering", "holding", "storm") else held
+    assert last is not None
+    return last, held
+
+
+def _run(work: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(90):
+            await work()
+
+    asyncio.run(bounded())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_all_connect_publish_and_leave(backend: str) -> None:
+    async def work() -> None:
+        async with plan_here(backend=backend, publishing=Publishing(every=0.4)) as plan:
+            last, held = await _last(plan)
+        counts = last.tally.counts
+        assert last.phase == "over"
+        assert held is not None
+        assert held.tally.connected == 6
+        assert (counts[Count.ATTEMPTS], counts[Count.ACCEPTED], counts[Count.LOST]) == (6, 6, 0)
+        assert counts[Count.PUBLISHED] == counts[Count.ACKNOWLEDGED] > 0
+        assert not last.tally.errors
+        assert len(last.tally.times[Timed.CONNECT]) == 6
+
+    _run(work)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_storm_cuts_all_and_all_come_back(backend: str) -> None:
+    async def work() -> None:
+        async with plan_here(backend=backend, storm=Storm(after=0.5, jitter=0.5), duration=4.0) as plan:
+            last, held = await _last(plan)
+        counts = last.tally.counts
+        assert (counts[Count.CUT], counts[Count.RETURNED], counts[Count.LOST]) == (6, 6, 0)
+        assert last.left_behind == 0
+        assert last.healed_after is not None
+        assert held is not None
+        assert held.tally.connected == 6
+
+    _run(work)
+
+
+def test_a_refresh_takes_fresh_credentials_and_connects_anew() -> None:
+    async def work() -> None:
+        async with plan_here(refresh=0.5, duration=3.0, clients=2) as plan:
+            last, _ = await _last(plan)
+        assert last.tally.counts[Count.REFRESHED] >= 2
+        assert last.tally.counts[Count.ACCEPTED] >= 4
+        assert not last.tally.errors
+
+    _run(work)
+
+
+def test_refusals_are_counted_by_class() -> None:
+    async def work() -> None:
+        async with plan_here(clients=3) as plan:
+            refused = evolve(plan, identities=Template(authorizer="nobody"))
+            last, held = await _last(refused)
+        assert set(last.tally.errors) == {"connect: ConnackRefused 0x87"}
+        assert last.tally.counts[Count.ACCEPTED] == 0
+        assert held is not None
+        assert held.tally.connected == 0
+
+    _run(work)
+
+
+def test_it_ends_early_in_good_order() -> None:
+    async def work() -> None:
+        stop = asyncio.Event()
+        async with plan_here(duration=1000.0) as plan:
+            asyncio.get_running_loop().call_later(1.5, stop.set)
+            last, _ = await _last(plan, stop)
+        assert last.interrupted
+        assert last.phase == "over"
+        assert last.tally.connected == 0
+
+    _run(work)
+
+
+def test_the_document_and_the_report_hold_no_secret() -> None:
+    async def work() -> None:
+        series = Series()
+        async with plan_here(clients=2, duration=0.0, backend=BACKENDS[0]) as plan:
+            async for moment in run(plan):
+                series.add(moment)
+            found = document(plan, moment, series, moment)
+            drawn = report(plan, moment, _plugins())
+        assert "open-sesame" not in str(found) + str(drawn) + repr(plan)
+        assert found["counts"]["accepted"] == 2
+        assert found["series"][-1]["phase"] == "over"
+        assert [cell.scenario for cell in drawn.cells] == ["swarm/connect"]
+
+    _run(work)
+
+
+def _plugins() -> Any:
+    from customauth import PluginManager
+
+    return PluginManager()
+
+
+def test_cutting_hits_connections_to_those_ports_and_no_others() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        near = socket.create_connection(one.getsockname())
+        spared = socket.create_connection(other.getsockname())
+        with near, spared, one.accept()[0] as far, other.accept()[0] as far_spared:
+            assert cut_connections({one.getsockname()[1]}) == 1
+            assert far.recv(1) == b""
+            spared.sendall(b"x")
+            assert far_spared.recv(1) == b"x"

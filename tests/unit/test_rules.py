@@ -1,0 +1,224 @@
+"""The rules: whole, filled in for the case at hand, and with commands that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customauth import rules
+from customauth.authorizer import InvalidAnswer, function_error_text, validate_answer
+from customauth.cli.main import cli
+from customauth.rules import RULES, SYMPTOMS, Phase, Rule
+from customauth.rules.answer_texts import rule_of_answer
+
+FACTS = (Path(__file__).parents[2] / "docs" / "facts.md").read_text(encoding="utf-8")
+FACTS_OF_A_CASE = {name: f"{name}1" for name in sorted(set().union(*(rule.placeholders() for rule in RULES.values())))}
+# What every command of the AWS CLI takes, and what it has beside the operations of the services.
+GLOBAL = {"region", "query", "output", "profile"}
+CLI_ONLY = {("logs", "tail"): {"since"}}
+
+
+def rule(**changes: object) -> Rule:
+    given: dict[str, object] = {
+        "key": "a-rule",
+        "phase": Phase.TLS,
+        "cause": "c",
+        "symptom": "s",
+        "check": "k",
+        "cure": "mend it",
+        "sources": (),
+    }
+    return Rule(**{**given, **changes})  # type: ignore[arg-type]
+
+
+# How a cure is filled in.
+
+
+def test_what_is_known_is_filled_in_and_the_rest_stands_in_capitals() -> None:
+    mend = rule(cure="let {function} run in {region}")
+    assert mend.fix({"function": "f"}) == "let f run in REGION"
+    assert mend.fix() == "let FUNCTION run in REGION"
+    assert mend.fix({"function": ""}) == "let FUNCTION run in REGION"
+
+
+def test_an_option_is_left_out_or_gives_way_to_its_default() -> None:
+    mend = rule(cure="name <{name}|one that exists>< in {region}>")
+    assert mend.fix() == "name one that exists"
+    assert mend.fix({"name": "a", "region": "r"}) == "name a in r"
+    assert rule(cure="<{a} and {b}|neither>").fix({"a": "x"}) == "neither"
+    assert rule(cure="<{a}|{b}>").fix() == "B"
+
+
+def test_the_command_follows_the_cure_and_can_be_had_alone() -> None:
+    mend = rule(cure="switch it on", command="aws iot update-authorizer --authorizer-name {authorizer}")
+    assert mend.fix({"authorizer": "a"}) == "switch it on: aws iot update-authorizer --authorizer-name a"
+    assert mend.advice({"authorizer": "a"}) == "switch it on"
+    assert mend.paste({"authorizer": "a"}) == "aws iot update-authorizer --authorizer-name a"
+    assert rule().paste() == ""
+    assert mend.placeholders() == {"authorizer"}
+
+
+@given(facts=st.dictionaries(st.sampled_from(sorted(FACTS_OF_A_CASE)), st.text()), key=st.sampled_from(sorted(RULES)))
+def test_any_facts_fill_any_cure(facts: Mapping[str, str], key: str) -> None:
+    found = RULES[key]
+    assert found.fix(facts).startswith(found.advice(facts))
+    for name in found.placeholders():
+        assert "{" + name + "}" not in found.fix({**FACTS_OF_A_CASE, **dict.fromkeys(facts, "x")})
+
+
+def test_a_value_is_never_read_as_a_template() -> None:
+    assert rule(cure="name {name}").fix({"name": "<{region}|{x}>"}) == "name <{region}|{x}>"
+
+
+@pytest.mark.parametrize("key", ["", "Upper", "under_score", "a b", "é"])
+def test_a_key_is_of_small_letters_digits_and_hyphens(key: str) -> None:
+    with pytest.raises(ValueError, match="the rule's key"):
+        rule(key=key)
+
+
+# The table.
+
+
+def test_a_key_is_given_once() -> None:
+    keys = [each.key for table in rules._TABLES for each in table]
+    assert sorted(keys) == sorted(set(keys))
+    assert list(RULES) == keys
+    assert all(key == each.key for key, each in RULES.items())
+
+
+@pytest.mark.parametrize("each", RULES.values(), ids=RULES)
+def test_a_rule_is_whole(each: Rule) -> None:
+    for text in (each.cause, each.symptom, each.check, each.cure):
+        assert text
+        assert text == text.strip()
+        assert not text.endswith(".")
+        assert "\n" not in text
+    assert [source for source in each.sources if f"**{source}**" not in FACTS and f"| {source} |" not in FACTS] == []
+    assert any(each.symptom.startswith(symptom) for symptom in SYMPTOMS)
+    assert "<" not in each.fix()
+    assert "  " not in each.fix()
+    assert "  " not in each.fix(FACTS_OF_A_CASE)
+
+
+def test_every_placeholder_is_told_in_the_one_list_of_them() -> None:
+    assert set(FACTS_OF_A_CASE) <= set(re.findall(r"``([a-z_]+)``", rules.__doc__ or ""))
+
+
+def test_every_symptom_is_some_rule_s() -> None:
+    for symptom in SYMPTOMS:
+        longer = [other for other in SYMPTOMS if other != symptom and other.startswith(symptom)]
+        assert any(
+            each.symptom.startswith(symptom) and not each.symptom.startswith(tuple(longer)) for each in RULES.values()
+        )
+
+
+def test_a_policy_or_an_answer_to_paste_is_json() -> None:
+    statements = [each.paste(FACTS_OF_A_CASE) for each in RULES.values() if '"Effect"' in each.command]
+    assert len(statements) > 5
+    for text in statements:
+        found = json.loads(text if text.startswith("{") else f"{{{text}}}")
+        assert "Effect" in found or found["policyDocuments"][0]["Statement"][0]["Effect"] == "Allow"
+
+
+# The commands.
+
+
+def commands(program: str) -> Iterator[tuple[str, list[str]]]:
+    for each in RULES.values():
+        for facts in ({}, FACTS_OF_A_CASE):
+            for text in (each.paste(facts), *re.findall(rf"\b{program} [a-z-]+ [a-z-]+", each.check)):
+                words = shlex.split(text)
+                if words[:1] == [program]:
+                    yield each.key, words[1:]
+
+
+def test_every_command_of_aws_exists_with_its_options() -> None:
+    session = pytest.importorskip("botocore.session").get_session()
+    xform_name = pytest.importorskip("botocore").xform_name
+    seen = 0
+    for key, (service, command, *words) in commands("aws"):
+        options = {word.removeprefix("--") for word in words if word.startswith("--")} - GLOBAL
+        if (service, command) in CLI_ONLY:
+            assert options <= CLI_ONLY[service, command], key
+            continue
+        model = session.get_service_model(service)
+        names = {xform_name(name, "-"): name for name in model.operation_names}
+        assert command in names, f"{key}: aws {service} {command}"
+        members = model.operation_model(names[command]).input_shape.members
+        assert options <= {xform_name(member, "-") for member in members}, f"{key}: aws {service} {command}"
+        seen += 1
+    assert seen > 20
+
+
+def test_every_command_of_ours_exists_with_its_options() -> None:
+    seen = 0
+    for key, (name, *words) in commands("customauth"):
+        command: click.Command | None = cli
+        with click.Context(cli) as context:
+            command = cli.get_command(context, name)
+            while isinstance(command, click.Group):
+                command = command.get_command(context, words.pop(0))
+        assert command is not None, f"{key}: customauth {name}"
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, f"{key}: customauth {name}"
+        seen += 1
+    assert seen > 20
+
+
+# Answers.
+
+
+@pytest.mark.fact("C20")
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("[]", "answer-not-understood"),
+        ("no JSON", "answer-not-understood"),
+        ({"isAuthenticated": "true"}, "answer-not-understood"),
+        ({"isAuthenticated": True}, "answer-principal"),
+        ({"isAuthenticated": True, "principalId": "a-b", "policyDocuments": []}, "answer-principal"),
+        ({"isAuthenticated": True, "principalId": "p"}, "answer-policies"),
+        ({"isAuthenticated": True, "principalId": "p", "policyDocuments": ["x"] * 11}, "answer-policies"),
+        ({"isAuthenticated": True, "principalId": "p", "policyDocuments": ["x" * 2049]}, "answer-policies"),
+        ({"isAuthenticated": True, "principalId": "p", "policyDocuments": ["{}"]}, "answer-policies"),
+        (
+            {"isAuthenticated": True, "principalId": "p", "policyDocuments": [], "refreshAfterInSeconds": 1},
+            "answer-times",
+        ),
+        (
+            {"isAuthenticated": True, "principalId": "p", "policyDocuments": [], "disconnectAfterInSeconds": 1},
+            "answer-times",
+        ),
+    ],
+)
+def test_the_text_for_an_answer_names_the_rule(answer: object, expected: str) -> None:
+    with pytest.raises(InvalidAnswer) as caught:
+        validate_answer(answer if isinstance(answer, str) else json.dumps(answer))
+    assert rule_of_answer(str(caught.value)) == expected
+
+
+def test_the_text_for_a_function_that_raises_names_the_rule() -> None:
+    assert rule_of_answer(function_error_text("boom", "ValueError")) == "function-error"
+
+
+# What a successful connect loads.
+
+
+def test_the_errors_load_no_rule_before_a_hint_is_read() -> None:
+    program = (
+        "import sys; import customauth.errors as errors; error = errors.ConnackRefused(0x87);"
+        "assert not any(name.startswith('customauth.rules') for name in sys.modules);"
+        "print(error.hint); assert 'customauth.rules' in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == RULES["not-authorized"].fix()
