@@ -100,7 +100,7 @@ def results(report: Report, environment: str | None = None) -> str:
         cells=tuple(cell for cell in report.cells if cell.environment == chosen),
     )
     parts = [
-        f"Taken {report.created} with {report.rounds} rounds, in {len(ids)} environments: {', '.join(ids)}. "
+        f"Taken {report.created} with {report.rounds} rounds, in {', '.join(ids)}. "
         f"[The page with charts](comparison/results.html), [the JSON document](comparison/results.json).",
         *(f"![The page, {name.partition('.')[0]}](comparison/{name})" for name in PICTURES if browser() is not None),
         verdict_markdown(report),
