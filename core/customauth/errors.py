@@ -46,6 +46,8 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
+from customauth._reason_names import CONNACK_NAMES_5, CONNACK_NAMES_311, DISCONNECT_NAMES, REQUEST_NAMES
+
 
 class Stage(enum.Enum):
     """How far an attempt had come when it ended."""
@@ -333,38 +335,6 @@ class ClosedBeforeConnack(ConnectError):
         super().__init__(message)
 
 
-_CONNACK_NAMES_311 = {
-    1: "unacceptable protocol version",
-    2: "identifier rejected",
-    3: "server unavailable",
-    4: "bad user name or password",
-    5: "not authorized",
-}
-
-_CONNACK_NAMES_5 = {
-    0x80: "unspecified error",
-    0x81: "malformed packet",
-    0x82: "protocol error",
-    0x83: "implementation specific error",
-    0x84: "unsupported protocol version",
-    0x85: "client identifier not valid",
-    0x86: "bad user name or password",
-    0x87: "not authorized",
-    0x88: "server unavailable",
-    0x89: "server busy",
-    0x8A: "banned",
-    0x8C: "bad authentication method",
-    0x90: "topic name invalid",
-    0x95: "packet too large",
-    0x97: "quota exceeded",
-    0x99: "payload format invalid",
-    0x9A: "retain not supported",
-    0x9B: "QoS not supported",
-    0x9C: "use another server",
-    0x9D: "server moved",
-    0x9F: "connection rate exceeded",
-}
-
 _CONNACK_RULES = {
     1: "protocol-version",
     2: "client-id-refused",
@@ -395,9 +365,9 @@ class ConnackRefused(ConnectError):
 
     def __init__(self, reason_code: int, reason_string: str | None = None) -> None:
         if reason_code >= 0x80:
-            code, name = f"0x{reason_code:02X}", _CONNACK_NAMES_5.get(reason_code)
+            code, name = f"0x{reason_code:02X}", CONNACK_NAMES_5.get(reason_code)
         else:
-            code, name = str(reason_code), _CONNACK_NAMES_311.get(reason_code)
+            code, name = str(reason_code), CONNACK_NAMES_311.get(reason_code)
         message = f"refused with CONNACK {code} ({name or 'unknown code'})"
         if reason_string:
             message += f": {reason_string}"
@@ -427,39 +397,6 @@ class ConnectTimeout(ConnectError, TimeoutError):
         message = f"no answer within {timeout:g} s, waiting for {stage.value}"
         super().__init__(message, stage=stage, rule=_TIMEOUT_RULES.get(stage))
 
-
-_DISCONNECT_NAMES = {
-    0x00: "normal disconnection",
-    0x04: "disconnect with will message",
-    0x80: "unspecified error",
-    0x81: "malformed packet",
-    0x82: "protocol error",
-    0x83: "implementation specific error",
-    0x87: "not authorized",
-    0x89: "server busy",
-    0x8B: "server shutting down",
-    0x8D: "keep alive timeout",
-    0x8E: "session taken over",
-    0x8F: "topic filter invalid",
-    0x90: "topic name invalid",
-    0x91: "packet identifier in use",
-    0x93: "receive maximum exceeded",
-    0x94: "topic alias invalid",
-    0x95: "packet too large",
-    0x96: "message rate too high",
-    0x97: "quota exceeded",
-    0x98: "administrative action",
-    0x99: "payload format invalid",
-    0x9A: "retain not supported",
-    0x9B: "QoS not supported",
-    0x9C: "use another server",
-    0x9D: "server moved",
-    0x9E: "shared subscriptions not supported",
-    0x9F: "connection rate exceeded",
-    0xA0: "maximum connect time",
-    0xA1: "subscription identifiers not supported",
-    0xA2: "wildcard subscriptions not supported",
-}
 
 _DISCONNECT_RULES = {
     0x87: "connection-not-authorized",
@@ -501,7 +438,7 @@ class Disconnected(CustomAuthError):
             message = f"the connection was lost without a DISCONNECT{': ' if detail else ''}{detail}"
             self.rule = "closed-without-word"
         else:
-            name = _DISCONNECT_NAMES.get(reason_code, "unknown code")
+            name = DISCONNECT_NAMES.get(reason_code, "unknown code")
             message = f"the server ended the connection with DISCONNECT 0x{reason_code:02X} ({name})"
             self.rule = _DISCONNECT_RULES.get(reason_code)
             if reason_string:
@@ -522,20 +459,6 @@ class Disconnected(CustomAuthError):
         twin.rule = self.rule
         return twin
 
-
-_REQUEST_NAMES = {
-    0x80: "unspecified error",
-    0x83: "implementation specific error",
-    0x87: "not authorized",
-    0x8F: "topic filter invalid",
-    0x90: "topic name invalid",
-    0x91: "packet identifier in use",
-    0x97: "quota exceeded",
-    0x99: "payload format invalid",
-    0x9E: "shared subscriptions not supported",
-    0xA1: "subscription identifiers not supported",
-    0xA2: "wildcard subscriptions not supported",
-}
 
 _REQUEST_RULES = {
     0x80: "policy-publish",
@@ -559,14 +482,14 @@ class RequestRefused(CustomAuthError):
     _subject_is: ClassVar[str] = "topic"
 
     def __init__(self, reason_code: int, reason_string: str | None = None, *, subject: str = "") -> None:
-        name = _REQUEST_NAMES.get(reason_code, "unknown code")
+        name = REQUEST_NAMES.get(reason_code, "unknown code")
         message = f"{self.what}{f' {subject!r}' if subject else ''} was refused with 0x{reason_code:02X} ({name})"
         if reason_string:
             message += f": {reason_string}"
         super().__init__(message)
         self.reason_code: int = reason_code
         self.reason_string: str | None = reason_string
-        self.rule = self._rules.get(reason_code)
+        self.rule: str | None = self._rules.get(reason_code)
         self._subject = subject
 
     def _facts(self) -> Mapping[str, str]:
@@ -623,7 +546,7 @@ class SessionEnded(CustomAuthError):
         elif isinstance(reason, CustomAuthError):
             message = f"the session has ended: {reason}"
             self.hint = reason.hint or self.default_hint
-            self.rule = reason.rule
+            self.rule: str | None = reason.rule
         else:
             # The text of a stranger's exception may hold a secret.
             message = f"the session has ended with {type(reason).__name__}"
