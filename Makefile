@@ -5,7 +5,10 @@ NODE := tests/clients/node
 # npm writes this file last.
 NODE_DONE := $(NODE)/node_modules/.package-lock.json
 
-.PHONY: demo test check parity clean
+# Each is made by the tool of its name.
+PAGES := parity troubleshooting doctor_cases comparison_page
+
+.PHONY: demo test check pages $(PAGES) clean
 
 demo: .venv/.demo
 	$(BIN)/customauth demo
@@ -21,8 +24,10 @@ check: .venv/.dev
 	  PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes $$package --ignoreexternal || exit 1; \
 	done
 
-parity: .venv/.dev
-	$(BIN)/python tools/parity.py --write
+pages: $(PAGES)
+
+$(PAGES): .venv/.dev
+	$(BIN)/python tools/$@.py --write
 
 clean:
 	rm -rf .venv .nox build dist $(NODE)/node_modules

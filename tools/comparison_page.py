@@ -33,7 +33,7 @@ from customauth.compare.page import render
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "comparison.md"
 FOLDER = ROOT / "docs" / "comparison"
-COMMAND = "python tools/comparison_page.py --write"
+COMMAND = "make comparison_page"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Pictures by name, with width and height in pixels.
 PICTURES = {"desktop.png": (1440, 1800), "phone.png": (390, 1800)}

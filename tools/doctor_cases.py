@@ -6,14 +6,14 @@ stale. The set-ups are those of tests/support/setups.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from generated_page import generate
+
 ROOT = Path(__file__).parents[1]
 PAGE = "docs/doctor-cases.md"
-COMMAND = "python tools/doctor_cases.py --write"
 
 # The set-ups are the tests' own.
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -21,9 +21,9 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from setups.staging import Case  # noqa: E402
 from setups.table import BROKEN, CANNOT_TELL, HEALTHY  # noqa: E402
 
-_HEAD = f"""# What the doctor was examined with
+_HEAD = """# What the doctor was examined with
 
-<!-- Made by tools/doctor_cases.py from the set-ups of the tests: run `{COMMAND}`. -->
+<!-- Made by tools/doctor_cases.py from the set-ups of the tests: run `make doctor_cases`. -->
 
 Set-ups in which one known thing is wrong, staged for real: the device's options, a server, and where the person has
 the account at hand, an account with boto3 as its client. They were written from the causes alone, before any rule of
@@ -68,23 +68,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE}")
-    parser.add_argument("--check", action="store_true", help=f"say whether {PAGE} is stale")
-    given = parser.parse_args(words)
-    made, file = page(), ROOT / PAGE
-    if given.write:
-        file.write_text(made)
-    elif given.check:
-        if not file.is_file() or file.read_text() != made:
-            print(f"{PAGE} is stale; run {COMMAND}")
-            return 1
-    else:
-        print(made, end="")
-    return 0
+def main(argv: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
+    """Run the command and return its exit code: 1 for a stale page."""
+    return generate(argv, root / PAGE, tool="doctor_cases", make=page)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

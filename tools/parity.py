@@ -18,13 +18,13 @@ can know stands in docs/parity.toml, a table a fact::
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from attrs import field, frozen
 
+from generated_page import generate
 from parity_sources import (
     STATUSES,
     Entry,
@@ -40,13 +40,12 @@ from parity_sources import (
 
 ROOT = Path(__file__).parents[1]
 PAGE = "docs/parity.md"
-COMMAND = "make parity"
 # The statuses that need a test; the others must have none.
 SHOWN = ("yes", "partly")
 
-_HEAD = f"""# Parity with AWS IoT Core
+_HEAD = """# Parity with AWS IoT Core
 
-<!-- Made by tools/parity.py from facts.md, parity.toml and the marks of the tests: run `{COMMAND}`. -->
+<!-- Made by tools/parity.py from facts.md, parity.toml and the marks of the tests: run `make parity`. -->
 
 Which of the [numbered facts](facts.md) about AWS IoT Core the local gateway honours, and the tests that show it.
 This page is generated; a test fails when it is stale.
@@ -179,32 +178,7 @@ def _row(*cells: str) -> str:
 
 def main(argv: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     """Run the command and return its exit code: 1 for a stale page, and where none can be made."""
-    parser = argparse.ArgumentParser(description="Make docs/parity.md.")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--write", action="store_true", help=f"write {PAGE}")
-    what.add_argument("--check", action="store_true", help=f"tell whether {PAGE} is stale")
-    options = parser.parse_args(argv)
-    try:
-        page = render(read(root))
-    except ParityError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if options.write:
-        (root / PAGE).write_text(page, encoding="utf-8")
-    elif options.check:
-        return check(root, page)
-    else:
-        print(page, end="")
-    return 0
-
-
-def check(root: Path, page: str) -> int:
-    """Compare the page that stands in a checkout with what was made; say on stderr what to do when they differ."""
-    file = root / PAGE
-    if file.is_file() and file.read_text(encoding="utf-8") == page:
-        return 0
-    print(f"{PAGE} is stale; run `{COMMAND}` (or python tools/parity.py --write) and commit it", file=sys.stderr)
-    return 1
+    return generate(argv, root / PAGE, tool="parity", make=lambda: render(read(root)))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import Any
 
 from attrs import fields, frozen
 
+from generated_page import PageError
+
 STATUSES = {
     "yes": "honoured, as the tests show",
     "partly": "the tests show a part; the rest is said beside it",
@@ -28,7 +30,7 @@ _UNKNOWN = re.compile(r"\[unknown\b[^\]]*\]")
 _CHOICE = re.compile(r"→ (?:choose:? )?(.+?)(?:\.(?=\s|$)|$)")
 
 
-class ParityError(Exception):
+class ParityError(PageError):
     """The page cannot be made; every line names a fact, table or test, and what to change."""
 
     def __init__(self, problems: Sequence[str]) -> None:

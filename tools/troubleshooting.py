@@ -6,17 +6,16 @@ is stale.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from customauth.rules import RULES, SYMPTOMS, Rule
+from generated_page import PageError, generate
 
 ROOT = Path(__file__).parents[1]
 PAGE = "docs/troubleshooting.md"
-COMMAND = "python tools/troubleshooting.py --write"
 
 _HEADING = re.compile(r"#+ (.*)")
 _FACT = re.compile(r"(?:- |\| )\*\*([A-Z][0-9]+)\*\*|\| ([A-Z][0-9]+) \|")
@@ -26,14 +25,14 @@ _NO_SLUG = re.compile(r"[^a-z0-9 _-]")
 
 _HEAD = """# When it does not connect
 
-<!-- Made by tools/troubleshooting.py from customauth.rules: run `{command}`. -->
+<!-- Made by tools/troubleshooting.py from customauth.rules: run `make troubleshooting`. -->
 
 Let the doctor look first. It examines what a device sends, tries the connection one step after the other, asks AWS
 where it may, and names the cause with its cure:
 
 ```console
 $ customauth doctor ENDPOINT --authorizer NAME --username USER --password-file FILE
-$ customauth doctor ENDPOINT --from-username -       # what your own client sends as its user name, on standard input
+$ customauth doctor ENDPOINT --from-username-file -  # what your own client sends as its user name, on standard input
 $ customauth doctor ENDPOINT --capture connect.bin   # the CONNECT packet that it sends, raw or in hexadecimal
 ```
 
@@ -48,7 +47,7 @@ The keys, as `alpn-missing`, are those of the doctor's findings, of `error.rule`
 """
 
 
-class TroubleshootingError(Exception):
+class TroubleshootingError(PageError):
     """The rules do not fit what they are told with."""
 
 
@@ -72,7 +71,7 @@ def render(rules: Mapping[str, Rule], where: Mapping[str, str]) -> str:
     unknown = [f"{rule.key}: {source}" for rule in rules.values() for source in rule.sources if source not in where]
     if unknown:
         raise TroubleshootingError(f"no such facts in docs/facts.md: {', '.join(unknown)}")
-    lines = [_HEAD.format(command=COMMAND), "## By what you see", "", *_contents(rules), "## By cause", ""]
+    lines = [_HEAD, "## By what you see", "", *_contents(rules), "## By cause", ""]
     for rule in rules.values():
         lines += _section(rule)
     page = "\n".join(lines)
@@ -125,32 +124,11 @@ def _text(text: str) -> str:
 
 def main(argv: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     """Run the command and return its exit code: 1 for a stale page, and where none can be made."""
-    parser = argparse.ArgumentParser(description="Make docs/troubleshooting.md.")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--write", action="store_true", help=f"write {PAGE}")
-    what.add_argument("--check", action="store_true", help=f"tell whether {PAGE} is stale")
-    options = parser.parse_args(argv)
-    try:
-        page = render(RULES, anchors((root / "docs" / "facts.md").read_text(encoding="utf-8")))
-    except TroubleshootingError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if options.write:
-        (root / PAGE).write_text(page, encoding="utf-8")
-    elif options.check:
-        return check(root, page)
-    else:
-        print(page, end="")
-    return 0
 
+    def page() -> str:
+        return render(RULES, anchors((root / "docs" / "facts.md").read_text(encoding="utf-8")))
 
-def check(root: Path, page: str) -> int:
-    """Compare the page that stands in a checkout with what was made; say on stderr what to do when they differ."""
-    file = root / PAGE
-    if file.is_file() and file.read_text(encoding="utf-8") == page:
-        return 0
-    print(f"{PAGE} is stale; run `{COMMAND}` and commit it", file=sys.stderr)
-    return 1
+    return generate(argv, root / PAGE, tool="troubleshooting", make=page)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import customauth_template
 from commands import Result, RunningGateway, installed_backends, run, serving
 from needs import needs_backend
 from servers import closed_port
@@ -166,6 +168,21 @@ def test_a_cell_that_breaks_down_costs_only_itself_and_tells_no_secret(site: Pat
     assert "open-sesame" not in result.stdout + result.stderr
 
 
+def test_a_backend_without_its_library_alone_takes_part_and_nothing_breaks_down(tmp_path: Path) -> None:
+    info = tmp_path / "customauth_template-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: customauth-template\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[customauth.backends]\ntemplate = customauth_template\n")
+    found = os.pathsep.join([str(tmp_path), str(Path(customauth_template.__file__).parent.parent)])
+    words = ["--backend=template", "--scenario=memory", "--scenario=round-trip-qos0", "-V", "5", "--quick", "--json"]
+    result = run("compare", *words, cwd=tmp_path, env={"PYTHONPATH": found})
+    assert result.code == 0, result.stderr
+    cells = {(cell["scenario"], cell["raw"]): cell for cell in result.json()["cells"] if cell["transport"] == "mqtt"}
+    for scenario in ("memory", "round-trip-qos0"):
+        assert cells[scenario, False]["measurements"]
+        assert cells[scenario, True]["why"] == "template brings no client of its library alone"
+
+
 @needs_backend
 def test_stored_reports_are_merged_though_they_are_merged_themselves(document: Any, tmp_path: Path) -> None:
     for name in ("one", "two", "three"):
@@ -311,6 +328,7 @@ def test_an_endpoint_that_is_not_there_is_told_cell_by_cell(site: Path, tmp_path
     assert result.code == 7
     cells = json.loads((tmp_path / "a.json").read_text())["cells"]
     assert [cell["why"].partition(":")[0] for cell in cells] == ["ConnectionRefused"] * len(BACKENDS)
+    assert result.last.endswith(f" --scenario length -V 5 {endpoint}, with the same credentials")
 
 
 @needs_backend

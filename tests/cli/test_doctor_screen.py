@@ -90,10 +90,19 @@ def test_the_last_screen_alone_has_cause_evidence_and_mend(line_end: list[str | 
     assert any(line.startswith("next: ") for line in screen[-3:])
 
 
+def test_what_is_to_be_filled_in_is_said_where_something_is(sample: RunningGateway, line_end: list[str | Path]) -> None:
+    said = "what stands in capitals here is yours to fill in:\n\n  printf "
+    assert said in run("doctor", *line_end).stdout
+    words = ["--authorizer", "unsigned-sample", "--username", "alice", "--password", "wonderland", "--alpn", ""]
+    whole = run("doctor", *words, *sample.where()).stdout
+    assert "set_alpn_protocols" in whole
+    assert "in capitals" not in whole
+
+
 def test_the_last_screen_alone_says_what_would_tell(sample: RunningGateway) -> None:
     words = ["--authorizer", "unsigned-sample", "--username", "alice", "--password", "wrong", *sample.where()]
     text = "\n".join(_last_screen(_on_a_terminal(words)))
-    for label in ("Verdict: it fails, and the cause cannot be told", "  Seen ", "  Not it ", "  To tell ", "\nnext: "):
+    for label in ("Verdict: it fails, and the cause cannot be told", "  Seen ", "  Looked ", "  To tell ", "\nnext: "):
         assert label in text
 
 

@@ -425,6 +425,24 @@ def test_profiles_lists_where_secrets_come_from_and_never_one_of_them(configured
     assert "wonderland" not in shown
 
 
+@pytest.mark.parametrize("line", ["protocol = '4'", "port = 70000", "transport = 'tcp'"])
+def test_profiles_tells_of_a_value_that_no_command_takes(configured: Run, line: str) -> None:
+    listed = configured(f"[profiles.lab]\nendpoint = 'h'\n{line}\n", "profiles")
+    assert listed.code == 2
+    assert f"config.toml line 3: profiles.lab.{line.split()[0]}: " in listed.stderr
+    assert listed.last == "next: mend the file; the other profiles can be used"
+
+
+def test_profiles_tells_of_a_default_that_is_not_there(configured: Run) -> None:
+    text = 'default = "lob"\n[profiles.lab]\nendpoint = "h"\n'
+    listed = configured(text, "profiles")
+    assert listed.code == 2
+    assert "config.toml line 1: default: there is no profile 'lob'; there are lab" in listed.stderr
+    document = configured(text, "profiles", "--json").json()
+    assert "there is no profile 'lob'" in document["problem"]
+    assert document["profiles"][0]["problem"] is None
+
+
 def test_without_a_file_there_are_no_profiles(configured: Run, tmp_path: Path) -> None:
     result = run("profiles", env={"XDG_CONFIG_HOME": str(tmp_path)})
     assert result.code == 0

@@ -31,6 +31,15 @@ def test_a_ca_file_without_a_certificate_is_refused(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["connect", "doctor"])
+def test_a_file_that_is_no_ca_is_named_with_what_to_give(tmp_path: Path, command: str) -> None:
+    (tmp_path / "public.pem").write_text("-----BEGIN PUBLIC KEY-----\n")
+    result = run(command, "--authorizer", "a", "--cafile", "public.pem", "localhost:1", cwd=tmp_path)
+    assert result.code == 2
+    assert "error: public.pem holds no CA certificate (PEM)\n" in result.stderr
+    assert result.last.startswith("next: give --cafile a file with -----BEGIN CERTIFICATE-----")
+
+
 def test_a_ca_file_that_is_missing_is_named() -> None:
     result = run("connect", "--cafile", "missing.pem", "localhost:1")
     assert result.code == 2

@@ -39,6 +39,11 @@ def test_the_values_of_all_turns_are_kept_in_their_order() -> None:
     assert only(found).measurements == {"made": (3.0, 1.0, 2.1235)}
 
 
+def test_a_turn_that_gives_no_turn_is_said_in_words_that_help_its_author() -> None:
+    with pytest.raises(TypeError, match="scenario made gave NoneType; its turn must return a Turn"):
+        tally().add(SUBJECT, None)  # type: ignore[arg-type]
+
+
 def test_of_several_behaviours_the_first_that_was_not_expected_is_shown_with_the_times_of_all() -> None:
     found = tally()
     for turn in (

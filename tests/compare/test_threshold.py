@@ -65,6 +65,8 @@ def test_what_is_written_means(text: str, expected: Threshold) -> None:
         ("connect>", "write "),
         ("connect>-1", "write "),
         ("connect>=2", "write "),
+        ("connect>0,1ms", "write "),
+        ("connect>1.2.3", "write "),
         ("connect.p101>2", "no statistic 'p101'; take p0 to p100, min, max or mean"),
         ("connect.p050>2", "no statistic"),
         ("connect>" + "9" * 400, "too large; give a smaller one"),

@@ -141,6 +141,15 @@ def test_a_behaviour_that_is_not_as_expected_sets_apart_and_so_does_being_the_on
     assert verdict(report).general == ("0 of 1 behaviours end as they should with every backend that ran them.",)
 
 
+def test_a_behaviour_that_nobody_ran_is_not_said_to_end_as_it_should() -> None:
+    report = endings({"a": behaviour("ConnackRefused"), "b": behaviour("ConnackRefused")})
+    assert "1 of 1 behaviours" in verdict(report).general[0]
+    cells = tuple(evolve(cell, state=State.NOT_RUN, why="it has no wheels", behaviour=None) for cell in report.cells)
+    assert verdict(evolve(report, cells=cells)).general == ()
+    one = evolve(report, cells=(cells[0], *report.cells[1:]))
+    assert "1 of 1 behaviours" in verdict(one).general[0]
+
+
 def test_behaviours_that_all_end_as_they_should_set_nobody_apart() -> None:
     found = verdict(endings({"a": behaviour("ConnackRefused"), "b": behaviour("ConnackRefused")}))
     assert [each.sentences for each in found.backends] == [("Nothing sets it apart.",)] * 2

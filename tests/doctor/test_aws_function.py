@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -48,12 +47,6 @@ from stubbed_aws import (
 )
 
 CERTAIN, LIKELY, POSSIBLE = Certainty.CERTAIN, Certainty.LIKELY, Certainty.POSSIBLE
-
-
-@pytest.fixture
-def account() -> Iterator[StubbedAccount]:
-    with contextlib.closing(StubbedAccount()) as account:
-        yield account
 
 
 def beginning(account: StubbedAccount, described: Mapping[str, Any] | None = None) -> None:
@@ -273,6 +266,14 @@ def test_each_way_to_answer_wrongly_is_told_apart(account: StubbedAccount, text:
     healthy(account)
     account.refuses("iot", "test_invoke_authorizer", "InvalidResponseException", text)
     assert rules(account.checks(setup_of(signed()))) == [(rule, CERTAIN)]
+
+
+def test_a_text_that_nobody_knows_is_taken_for_the_answer_with_a_doubt(account: StubbedAccount) -> None:
+    healthy(account)
+    account.refuses("iot", "test_invoke_authorizer", "InvalidResponseException", "Something new")
+    (finding,) = findings(account.checks(setup_of(signed())))
+    assert (finding.rule, finding.certainty) == ("answer-not-understood", LIKELY)
+    assert finding.evidence == "AWS says: Something new"
 
 
 @pytest.mark.fact("B26")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,8 +9,10 @@ import pytest
 from customauth import MqttVersion
 from customauth.doctor.finding import Certainty, Outcome
 from customauth.doctor.setup import WillPart
+from customauth.signing import signed_token
 from stubbed_aws import (
     ACCOUNT,
+    KEYS,
     REGION,
     StubbedAccount,
     allow,
@@ -31,10 +31,9 @@ CONNECT = allow("iot:Connect", "client/pump-7")
 
 
 @pytest.fixture
-def account() -> Iterator[StubbedAccount]:
-    with contextlib.closing(StubbedAccount()) as account:
-        healthy(account)
-        yield account
+def account(account: StubbedAccount) -> StubbedAccount:
+    healthy(account)
+    return account
 
 
 def found(account: StubbedAccount, *statements: dict[str, Any], **changed: Any) -> list[tuple[str, Certainty]]:
@@ -51,6 +50,17 @@ def test_an_answer_without_policies_allows_nothing(account: StubbedAccount) -> N
 def test_a_policy_that_is_none_is_told(account: StubbedAccount) -> None:
     account.answers("iot", "test_invoke_authorizer", answer("{}"))
     assert rules(account.checks(setup_of(signed()))) == [("answer-policies", CERTAIN)]
+
+
+@pytest.mark.parametrize(("token", "other"), [("pump-7", "pump-7"), ("pump", "***")])
+def test_a_client_id_is_shown_even_where_the_token_is_part_of_it(
+    account: StubbedAccount, token: str, other: str
+) -> None:
+    account.answers("iot", "test_invoke_authorizer", answer(policy(allow("iot:Connect", f"client/{token}-of-others"))))
+    credentials = signed(token=signed_token("token", token, KEYS.private_pem))
+    [finding] = findings(account.checks(setup_of(credentials)))
+    assert f"on arn:aws:iot:{REGION}:{ACCOUNT}:client/pump-7;" in finding.evidence
+    assert finding.evidence.endswith(f"client/{other}-of-others")
 
 
 @pytest.mark.fact("D3", "F13")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -36,12 +34,6 @@ from stubbed_aws import (
 CERTAIN, POSSIBLE = Certainty.CERTAIN, Certainty.POSSIBLE
 SIGNATURE = sign(TOKEN, KEYS.private_pem)
 OTHER = generate_key_pair()
-
-
-@pytest.fixture
-def account() -> Iterator[StubbedAccount]:
-    with contextlib.closing(StubbedAccount()) as account:
-        yield account
 
 
 def found(account: StubbedAccount, username: str, **described: Any) -> list[tuple[str, Certainty]]:

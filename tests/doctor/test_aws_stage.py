@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +37,6 @@ from stubbed_aws import (
 )
 
 DENIED = "AccessDeniedException"
-
-
-@pytest.fixture
-def account() -> Iterator[StubbedAccount]:
-    with contextlib.closing(StubbedAccount()) as account:
-        yield account
 
 
 @pytest.fixture(autouse=True)

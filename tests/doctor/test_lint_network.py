@@ -117,6 +117,16 @@ def test_a_websocket_at_another_path_is_found(path: str, certainty: Certainty) -
     assert _found(_at(transport=Transport.WSS, path=path)) == {"websocket-path": certainty}
 
 
+@pytest.mark.parametrize(
+    ("host", "port", "pasted"),
+    [("localhost", 443, "localhost"), ("localhost", 8443, "localhost:8443"), ("::1", 8443, "[::1]:8443")],
+)
+def test_what_is_pasted_has_the_port_where_it_is_not_the_usual_one(host: str, port: int, pasted: str) -> None:
+    setup = _at(host, transport=Transport.WSS, path="/ws", port=port)
+    [finding] = [each for check in look(setup) for each in check.findings if each.rule == "websocket-path"]
+    assert finding.fix == f"open the WebSocket at /mqtt: wss://{pasted}/mqtt"
+
+
 def test_without_an_endpoint_the_network_is_skipped() -> None:
     checks = {each.name: each.outcome for each in look(Setup(password=b"x"))}
     assert [checks[name] for name in ("endpoint", "port", "ALPN")] == [Outcome.SKIPPED] * 3

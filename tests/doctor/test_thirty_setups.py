@@ -16,6 +16,7 @@ import pytest
 import doctor_cases
 from customauth.cli.exits import ExitCode
 from customauth.rules import RULES
+from needs import needs_all_or_none
 from setups.device import logs_in
 from setups.staging import Case, Stage, staged
 from setups.table import BROKEN, CANNOT_TELL, HEALTHY
@@ -51,6 +52,7 @@ def causes(found: dict[str, Any]) -> list[str]:
     return [cause["rule"] for cause in found["causes"]]
 
 
+@needs_all_or_none
 @pytest.mark.parametrize("case", BROKEN, ids=named)
 def test_the_true_cause_is_named_first(case: Case, tmp_path: Path) -> None:
     with staged(case, tmp_path) as stage:
@@ -63,6 +65,7 @@ def test_the_true_cause_is_named_first(case: Case, tmp_path: Path) -> None:
         assert code == ExitCode.CAUSE_FOUND
 
 
+@needs_all_or_none
 @pytest.mark.parametrize("case", HEALTHY, ids=named)
 def test_nothing_is_found_where_nothing_is_wrong(case: Case, tmp_path: Path) -> None:
     with staged(case, tmp_path) as stage:
@@ -71,6 +74,7 @@ def test_nothing_is_found_where_nothing_is_wrong(case: Case, tmp_path: Path) -> 
     assert (code, causes(found)) == (ExitCode.OK, []), json.dumps(found, indent=2)
 
 
+@needs_all_or_none
 @pytest.mark.parametrize("case", [*BROKEN, *HEALTHY], ids=named)
 def test_the_stage_is_what_the_story_says(case: Case, tmp_path: Path) -> None:
     with staged(case, tmp_path) as stage:
@@ -86,5 +90,6 @@ def test_there_are_enough_of_them() -> None:
     assert {case.name for case in BROKEN} >= CANNOT_TELL
 
 
-def test_the_page_is_what_its_generator_makes_now() -> None:
-    assert doctor_cases.main(["--check"]) == 0, f"run {doctor_cases.COMMAND}"
+def test_the_page_is_what_its_generator_makes_now(capsys: pytest.CaptureFixture[str]) -> None:
+    if doctor_cases.main(["--check"]) != 0:
+        pytest.fail(capsys.readouterr().err, pytrace=False)

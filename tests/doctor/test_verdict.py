@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from customauth.doctor.finding import Certainty, Check, Outcome, Stage
-from customauth.doctor.probe.result import Attempt, Ending, ProbeResult, Reached
+from customauth.doctor.finding import Certainty, Check, Finding, Outcome, Stage
+from customauth.doctor.probe.result import Attempt, Ending, MendTried, ProbeResult, Reached
 from customauth.doctor.setup import Parts, Setup
 from customauth.doctor.symptoms import EXPLAINED_BY
 from customauth.doctor.verdict import Judgement, Verdict, judge
@@ -72,10 +72,89 @@ def test_a_refusal_is_the_symptom_of_what_lint_found() -> None:
     assert verdict.refusal == ()
 
 
-def test_the_only_possibility_becomes_likely_when_the_login_is_refused() -> None:
-    verdict = judge(SETUP, [lint(possible("password-encoding")), seen(possible("not-authorized"))], refused())
-    assert _first(verdict) == "password-encoding"
-    assert verdict.causes[0].certainty is Certainty.LIKELY
+@pytest.mark.parametrize(
+    "rule", ["password-encoding", "signature-unencoded", "authorizer-not-named", "double-question-mark"]
+)
+@pytest.mark.parametrize("symptom", [possible("not-authorized"), likely("no-connack"), likely("upgrade-forbidden")])
+def test_a_lone_possibility_is_a_suspect_and_never_the_cause_of_a_refusal(rule: str, symptom: Finding) -> None:
+    verdict = judge(SETUP, [lint(possible(rule)), seen(symptom)], refused())
+    assert _first(verdict) in (None, symptom.rule)
+    assert (_keys(verdict)[-1], verdict.causes[-1].certainty) == (rule, Certainty.POSSIBLE)
+    assert verdict.refusal == (("not-authorized was seen",) if symptom.rule == "not-authorized" else ())
+
+
+def _with_mends(*tried: MendTried) -> ProbeResult:
+    probed = refused()
+    probed.mends += tried
+    return probed
+
+
+def _tried(*rules: str, accepted: bool | None) -> MendTried:
+    return MendTried(rules=rules, how=f"{' and '.join(rules)} mended", accepted=accepted)
+
+
+def test_what_the_server_accepts_once_it_is_mended_is_the_cause_and_nothing_else_is() -> None:
+    checks = [
+        lint(possible("password-encoding"), possible("authorizer-not-named"), likely("jwt-expired")),
+        seen(possible("not-authorized")),
+        seen(certain("password-encoding")),
+        asked(certain("policy-client-id")),
+    ]
+    verdict = judge(SETUP, checks, _with_mends(_tried("password-encoding", accepted=True)))
+    assert [(cause.key, cause.certainty) for cause in verdict.causes] == [("password-encoding", Certainty.CERTAIN)]
+    assert "not-authorized was seen" in verdict.causes[0].evidence
+    assert {remark.suspect.key for remark in verdict.remarks} == {
+        "authorizer-not-named",
+        "jwt-expired",
+        "policy-client-id",
+    }
+    assert all("password-encoding mended" in remark.why_not for remark in verdict.remarks)
+
+
+def test_what_comes_of_a_proved_cause_speaks_for_it() -> None:
+    checks = [seen(certain("signature-unencoded")), asked(certain("signature-mismatch"))]
+    verdict = judge(SETUP, checks, _with_mends(_tried("signature-unencoded", accepted=True)))
+    assert _keys(verdict) == ["signature-unencoded"]
+    assert "signature-mismatch was seen" in verdict.causes[0].evidence
+
+
+def test_a_possibility_that_was_mended_in_vain_is_ruled_out_and_a_likely_cause_is_only_possible() -> None:
+    probed = _with_mends(_tried("signature-unencoded", accepted=False), _tried("token-unencoded", accepted=False))
+    found = lint(possible("signature-unencoded"), likely("token-unencoded"), possible("password-encoding"))
+    verdict = judge(SETUP, [found, seen(possible("not-authorized"))], probed)
+    assert verdict.judgement is Judgement.CANNOT_TELL
+    assert [(cause.key, cause.certainty) for cause in verdict.causes] == [
+        ("token-unencoded", Certainty.POSSIBLE),
+        ("password-encoding", Certainty.POSSIBLE),
+    ]
+    (remark,) = verdict.remarks
+    assert "refuses it all the same" in remark.why_not
+
+
+def test_what_was_mended_in_vain_alone_is_a_cause_where_it_was_proved_together_with_another() -> None:
+    rules = ("signature-unencoded", "password-encoding")
+    probed = _with_mends(*(_tried(rule, accepted=False) for rule in rules), _tried(*rules, accepted=True))
+    found = [lint(*map(possible, rules)), seen(*map(certain, rules)), seen(possible("not-authorized"))]
+    assert _keys(judge(SETUP, found, probed)) == list(rules)
+
+
+@pytest.mark.parametrize(
+    "tried",
+    [
+        _tried("password-encoding", accepted=None),
+        _tried("password-encoding", "signature-unencoded", accepted=False),
+    ],
+    ids=["not judged", "not alone"],
+)
+def test_a_mend_that_tells_nothing_rules_nothing_out(tried: MendTried) -> None:
+    verdict = judge(SETUP, [lint(possible("password-encoding"))], _with_mends(tried))
+    assert _keys(verdict) == ["password-encoding"]
+
+
+def test_what_aws_is_certain_of_stays_though_it_was_mended_in_vain() -> None:
+    probed = _with_mends(_tried("password-encoding", accepted=False))
+    verdict = judge(SETUP, [lint(possible("password-encoding")), asked(certain("password-encoding"))], probed)
+    assert (_first(verdict), verdict.causes[0].certainty) == ("password-encoding", Certainty.CERTAIN)
 
 
 def test_one_of_two_possibilities_is_not_picked() -> None:
@@ -252,6 +331,7 @@ def test_the_only_possibility_becomes_likely_when_the_credentials_cannot_be_sent
     assert _first(judge(broken, [lint(possible("double-question-mark"))])) == "double-question-mark"
     several = lint(possible("double-question-mark"), possible("password-encoding"))
     assert judge(broken, [several]).judgement is Judgement.CANNOT_TELL
+    assert judge(broken, [lint(possible("password-encoding"))]).judgement is Judgement.CANNOT_TELL
 
 
 def test_a_probe_that_did_nothing_says_nothing() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customauth.doctor.finding import Certainty, Check, Finding, Outcome, Stage
-from customauth.doctor.probe.result import Attempt, Ending, ProbeResult, Reached
+from customauth.doctor.probe.result import Attempt, Ending, MendTried, ProbeResult, Reached
 from customauth.doctor.setup import Setup
 from customauth.doctor.symptoms import REFUSAL
 from customauth.doctor.verdict import Judgement, judge
@@ -39,11 +39,18 @@ attempts = st.builds(
     ending=st.sampled_from(Ending),
     reason_code=st.none() | st.sampled_from([0, 1, 4, 5, 0x85, 0x87, 0x97]),
 )
+mends = st.builds(
+    MendTried,
+    rules=st.lists(st.sampled_from(sorted(RULES)), min_size=1, max_size=2, unique=True).map(tuple),
+    how=st.just("something mended"),
+    accepted=st.none() | st.booleans(),
+)
 probes = st.none() | st.builds(
     ProbeResult,
     version=st.sampled_from(MqttVersion),
     reached=st.sampled_from(Reached),
     attempts=st.lists(attempts, max_size=3),
+    mends=st.lists(mends, max_size=3),
 )
 accepting = st.sampled_from(MqttVersion).map(
     lambda version: ProbeResult(
@@ -116,3 +123,12 @@ def test_an_accepted_connect_leaves_no_cause_before_it(made: list[Check], probe:
 def test_what_is_named_first_is_at_least_likely(made: list[Check], probe: ProbeResult | None) -> None:
     cause = judge(SETUP, made, probe).cause
     assert cause is None or cause.certainty >= Certainty.LIKELY
+
+
+@given(st.lists(checks, max_size=6), probes)
+def test_no_cause_of_a_refusal_is_named_that_no_check_was_more_than_unsure_of(
+    made: list[Check], probe: ProbeResult | None
+) -> None:
+    cause = judge(SETUP, made, probe).cause
+    surer = {each.rule for check in made for each in check.findings if each.certainty >= Certainty.LIKELY}
+    assert cause is None or cause.key in surer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from customauth.doctor.finding import Check, Outcome, Stage
-from customauth.doctor.probe.result import ProbeResult, Reached
+from customauth.doctor.probe.result import MendTried, ProbeResult, Reached
 from customauth.doctor.report import is_local, next_step, not_looked_at, ruled_out, worth_saying, would_tell
 from customauth.doctor.setup import Origin, Parts, Setup
 from customauth.doctor.showing import shown, summary
@@ -13,7 +13,7 @@ from customauth.doctor.suspects import suspects
 from customauth.doctor.verdict import judge
 from customauth.endpoint import Endpoint
 from customauth.mqtt.protocol import MqttVersion
-from findings import accepted, asked, certain, check, lint, possible, refused, seen
+from findings import accepted, asked, certain, check, likely, lint, possible, refused, seen
 
 AWAY = Setup(endpoint=Endpoint(host="iot.example.com"))
 HERE = Setup(endpoint=Endpoint(host="localhost"))
@@ -31,7 +31,7 @@ def test_what_passed_is_in_order_and_the_probes_other_ways_are_not() -> None:
         check(Stage.AWS, name="function"),
     ]
     assert ruled_out(AWAY, made, ProbeResult(reached=Reached.TLS)) == [
-        "in order without network: port",
+        "in order as far as can be seen without network: port",
         "in order by connecting: name, TCP, TLS",
         "in order by asking AWS: function",
     ]
@@ -41,6 +41,17 @@ def test_a_websocket_is_a_step_of_its_own() -> None:
     setup = Setup(endpoint=Endpoint.parse("wss://iot.example.com", proxy="http://proxy.example.com:3128"))
     assert ruled_out(setup, [], accepted()) == ["in order by connecting: name, TCP, proxy, TLS, WebSocket, CONNECT"]
     assert ruled_out(setup, [], None) == []
+
+
+def test_what_was_mended_in_vain_is_told_beside_what_is_in_order() -> None:
+    tried = [
+        MendTried(rules=("signature-unencoded",), how="the signature percent-encoded", accepted=False),
+        MendTried(rules=("password-encoding",), how="the password decoded from base64", accepted=None),
+    ]
+    assert ruled_out(AWAY, [], ProbeResult(reached=Reached.NAME, mends=tried)) == [
+        "in order by connecting: name",
+        "refused all the same: with the signature percent-encoded",
+    ]
 
 
 def test_checks_skipped_for_one_reason_are_told_in_one_line_and_those_of_aws_first() -> None:
@@ -95,6 +106,32 @@ def test_the_next_step_of_a_cause_is_its_mend() -> None:
 def test_the_next_step_of_what_was_not_tried_is_to_try_it() -> None:
     assert "ENDPOINT" in next_step(AWAY, [], judge(AWAY, []))
     assert "nothing to mend" in next_step(AWAY, [], judge(AWAY, [], accepted()))
+
+
+@pytest.mark.parametrize("origin", [Origin.CAPTURE, Origin.USERNAME])
+def test_who_gave_what_the_device_sends_is_not_asked_for_it_again(origin: Origin) -> None:
+    setup = Setup(endpoint=Endpoint(host="iot.example.com"), origin=origin)
+    step = next_step(setup, [], judge(setup, [], accepted()))
+    assert "SNI" in step
+    assert "--capture" not in step
+
+
+@pytest.mark.parametrize(("origin", "last"), [(Origin.USERNAME, "--capture"), (Origin.CAPTURE, "clock")])
+def test_what_would_tell_is_not_what_was_given_already(origin: Origin, last: str) -> None:
+    hints = would_tell(Setup(endpoint=Endpoint(host="iot.example.com"), origin=origin), [REFUSED])
+    assert hints[-1].endswith(last)
+    assert not any("--from-username-file" in hint for hint in hints)
+
+
+def test_a_publish_that_was_asked_for_and_not_tried_is_the_next_step() -> None:
+    made = [_skipped(Stage.PROBE, "PUBLISH a/b", "a publish has effects; ask for it with --publish-for-real")]
+    assert next_step(AWAY, made, judge(AWAY, made, accepted())).endswith("--publish-for-real")
+
+
+@pytest.mark.parametrize("rule", ["jwt-expired", "jwt-not-yet-valid", "private-key-given"])
+def test_what_is_no_guess_is_worth_saying_though_the_server_lets_it_pass(rule: str) -> None:
+    [remark] = worth_saying(judge(AWAY, [lint(likely(rule))], accepted()))
+    assert remark.suspect.key == rule
 
 
 def test_a_guess_that_the_server_has_refuted_is_not_worth_saying_but_what_was_certain_is() -> None:

@@ -258,12 +258,12 @@ def test_a_signature_that_does_not_verify_gets_the_cure_for_its_form(signing: Au
 
     once = quote(signature, safe="")
     assert "once, not twice (A8)" in cure(f"?{fields(quote(once))}")
-    assert "a raw + in a URL query is a space (A14)" in cure(query=fields(quote(signature, safe="+")))
+    assert "+ as %2B: a raw + was read as a blank on the way (A14)" in cure(query=fields(quote(signature, safe="+")))
     url_safe = signature.replace("+", "-").replace("/", "_")
     assert "not base64url (B17)" in cure(f"?{fields(url_safe)}")
     assert "whole signature, with its = at the end" in cure(f"?{fields(signature.rstrip('='))}")
     assert "without white space around it" in cure(f"?{fields(once, f'{token}%0A')}")
     assert cure(f"?{fields(once, f'{token}1')}").startswith("sign exactly the token that is sent")
     assert cure(f"?tocken={token}&x-amz-customauthorizer-signature={once}") == (
-        "the token key name sent is 'tocken', the authorizer expects 'token'"
+        "send the token under the authorizer's token key name, 'token', not 'tocken'"
     )

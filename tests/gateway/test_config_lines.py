@@ -12,9 +12,9 @@ from attrs import field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customauth._toml_lines import line_of
 from customauth.gateway import ConfigError, load_config
 from customauth.gateway.config_parse import parse_config
-from customauth._toml_lines import line_of
 
 KEYS = ["a", "b-c", "d e", "[x]", 'q"q', "#", "", "1", "ключ"]
 # What may look like a statement of its own to something that reads line by line.

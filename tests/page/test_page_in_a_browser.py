@@ -112,6 +112,49 @@ def test_the_page_is_silent_asks_for_nothing_and_fits(
         assert visit.requests == [path.as_uri()]
 
 
+# The pairs of texts at one axis that touch, and the figures that take two lines.
+CROWDED = """() => {
+  const texts = [];
+  for (const axis of document.querySelectorAll("svg.axis")) {
+    const labels = [...axis.querySelectorAll("text")].map((each) => [each.getBoundingClientRect(), each.textContent]);
+    const seen = labels.filter(([box]) => box.width > 0);
+    for (const [at, [box, text]] of seen.entries()) {
+      if (at && box.left <= seen[at - 1][0].right) texts.push(`${seen[at - 1][1]}|${text}`);
+    }
+  }
+  for (const cell of document.querySelectorAll(".chart tbody td:not(.drawing):not(.why)")) {
+    if (!cell.textContent.trim() || !cell.checkVisibility()) continue;
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    const box = range.getBoundingClientRect();
+    const room = cell.getBoundingClientRect();
+    if (box.height > 30 || box.left < room.left - 1 || box.right > room.right + 1) texts.push(cell.textContent);
+  }
+  return [document.querySelectorAll("svg.axis text").length, texts];
+}"""
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize("most", [175_000, 799_000, 0.175])
+def test_the_numbers_of_a_chart_do_not_run_into_each_other(
+    chromium: Browser, tmp_path: Path, width: int, most: float
+) -> None:
+    report = sample_report.sample_report()
+    cells = tuple(
+        evolve(cell, measurements=dict.fromkeys(cell.measurements, (most, most * 0.9, most * 0.8)))
+        for cell in report.cells
+    )
+    path = tmp_path / "page.html"
+    path.write_text(render(evolve(report, cells=cells)), encoding="utf-8")
+    with browser.opened(chromium, path, width=width) as visit:
+        for closed in visit.page.locator(".charts summary").all():
+            if closed.is_visible():
+                closed.click()
+        checked, crowded = visit.page.evaluate(CROWDED)
+        assert checked
+        assert crowded == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_has_enough_contrast(chromium: Browser, sample: Path, dark: bool) -> None:
     with browser.opened(chromium, sample, dark=dark) as visit:

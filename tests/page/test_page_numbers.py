@@ -98,7 +98,7 @@ def test_a_bar_ends_at_the_median() -> None:
 def test_the_axis_writes_each_tick_where_it_lies() -> None:
     drawn = axis(Scale(low=0, high=4000))
     labels = dict(re.findall(r'<text x="([^"]*)"[^>]*>([^<]*)<', drawn))
-    assert labels == {"0%": "0", "25%": "1,000", "50%": "2,000", "75%": "3,000", "100%": "4,000"}
+    assert labels == {"0%": "0", "25%": "1k", "50%": "2k", "75%": "3k", "100%": "4k"}
 
 
 @given(st.lists(st.floats(min_value=0, max_value=1e6), min_size=100, max_size=150))

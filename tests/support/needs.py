@@ -4,6 +4,8 @@
 
     needs("paho-mqtt") -> a mark that skips, with the pip command, only where that distribution is not installed
     needs_backend      -> a mark that skips where no MQTT library at all is installed
+    needs_all_or_none  -> a mark that skips where some of the MQTT libraries are installed: for what takes long, and is
+                          the same with each of them
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from importlib import metadata
 import pytest
 
 from customauth import PluginManager
+
+_MISSING = [info.problem is not None for info in PluginManager().describe()]
 
 
 def needs(distribution: str) -> pytest.MarkDecorator:
@@ -26,6 +30,10 @@ def needs(distribution: str) -> pytest.MarkDecorator:
 
 
 needs_backend = pytest.mark.skipif(
-    all(info.problem for info in PluginManager().describe()),
-    reason='no MQTT library is installed; run: pip install "customauth[paho]"',
+    all(_MISSING), reason='no MQTT library is installed; run: pip install "customauth[paho]"'
+)
+
+needs_all_or_none = pytest.mark.skipif(
+    any(_MISSING) and not all(_MISSING),
+    reason='it is the same with every MQTT library, and runs where all are there: pip install "customauth[all]"',
 )

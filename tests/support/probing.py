@@ -2,7 +2,7 @@
 
 ::
 
-    seen = await probed(setup, publish=False, pause=0)
+    seen = await probed(setup, publish=False, pause=0, mends=())
     seen.checks, seen.result, seen.traced             all that the probe gave
     seen.rules()                                      keys of the findings, in order
     seen.check("TLS")                                 the one check of that name
@@ -19,12 +19,13 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
 from customauth import Endpoint, MqttVersion
 from customauth.doctor.finding import Check, Finding
+from customauth.doctor.mending import Mend
 from customauth.doctor.probe import ProbeResult, probe
 from customauth.doctor.setup import Setup
 from customauth.gateway.client_hello import ClientHello, read_client_hello
@@ -72,7 +73,7 @@ class Seen:
         return f"{[check.as_json() for check in self.checks]}{self.result}{self.traced}"
 
 
-async def probed(setup: Setup, *, publish: bool = False, pause: float = 0) -> Seen:
+async def probed(setup: Setup, *, publish: bool = False, pause: float = 0, mends: Sequence[Mend] = ()) -> Seen:
     """Probe to the end."""
     result, traced = ProbeResult(), list[tuple[str, bytes]]()
     checks = probe(
@@ -80,6 +81,7 @@ async def probed(setup: Setup, *, publish: bool = False, pause: float = 0) -> Se
         result=result,
         trace=lambda label, data: traced.append((label, data)),
         publish=publish,
+        mends=mends,
         pause=pause,
     )
     return Seen(checks=tuple([check async for check in checks]), result=result, traced=tuple(traced))

@@ -77,7 +77,12 @@ class Subscriber:
 def subscriber(*words: str | Path, filters: int = 1) -> Iterator[Subscriber]:
     """Run ``customauth sub``; its words need ``-v`` or ``--debug``, which tell when it has subscribed."""
     with subprocess.Popen(
-        [*COMMAND, "sub", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "sub", *words],
+        # A buffer would keep lines that came with the one waited for from communicate().
+        bufsize=0,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         try:
             running = Subscriber(process)

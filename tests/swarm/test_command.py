@@ -67,6 +67,7 @@ def test_a_scenario_file_and_a_table_against_a_gateway(tmp_path: Path) -> None:
         (["--publish-topic", "t", "localhost"], "--publish-every"),
         (["--csv", "nowhere.csv", "localhost"], "nowhere.csv"),
         (["--scenario", "nowhere.toml"], "nowhere.toml"),
+        (["--storm-after", "10", "--duration", "5"], "a longer --duration"),
         (["--rate", "500", "abc-ats.iot.eu-west-1.amazonaws.com"], "--beyond-quotas"),
     ],
 )
@@ -86,3 +87,11 @@ def test_an_interrupt_ends_it_with_a_report() -> None:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert json.loads(output)["interrupted"] is True
+
+
+def test_clients_that_are_refreshing_at_the_end_are_there() -> None:
+    done = commands.run("swarm", "--clients", "10", "--rate", "100", "--duration", "3", "--refresh", "0.6", "--json")
+    assert done.code == 0, done.stdout + done.stderr
+    found = done.json()
+    assert found["connectedAtTheEnd"] + found["refreshingAtTheEnd"] == 10
+    assert found["counts"]["refreshed"] >= 20

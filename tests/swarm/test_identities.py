@@ -77,3 +77,24 @@ def test_no_repr_shows_a_secret(pair: tuple[bytes, bytes]) -> None:
     for shown in (repr(template), repr(table), repr(table.identity(0))):
         assert "geheim" not in shown
         assert "PRIVATE" not in shown
+
+
+def test_a_row_that_brings_a_signature_is_not_signed_again(pair: tuple[bytes, bytes]) -> None:
+    template = Template(token_key_name="token", private_pem=pair[0])
+    own = "A" * 342 + "=="
+    table = Table.read(f"client_id,token,signature\na,first,{own}\nb,second,\n", template)
+    given, signed = (table.identity(number).credentials.token for number in (0, 1))
+    assert given is not None
+    assert given.signature == own
+    assert signed is not None
+    assert verify(signed.value, signed.signature, pair[1])
+
+
+def test_a_table_from_a_spreadsheet_is_read() -> None:
+    table = Table.read("\ufeffclient_id,username\r\na,alice\r\n", Template())
+    assert table.identity(0).client_id == "a"
+
+
+def test_a_table_without_rows_is_refused() -> None:
+    with pytest.raises(CredentialError, match="there are no rows"):
+        Table.read("client_id,username\n", Template())

@@ -10,6 +10,7 @@ from customauth import CredentialError, CustomAuthError, EndpointError
 from customauth.swarm import Quotas, Settings, Storm, check_quotas, is_aws, read_scenario
 
 AWS = "abc-ats.iot.eu-west-1.amazonaws.com"
+FIPS = "abc.iot-fips.us-east-1.amazonaws.com"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -84,6 +85,9 @@ def test_a_file_that_is_wrong_is_refused_with_the_line_and_no_secret(tmp_path: P
         Settings(endpoint="localhost", publish_topic="a"),
         Settings(endpoint="localhost", publish_every=1.0, publish_qos=2),
         Settings(endpoint="localhost", storm_jitter=-1.0),
+        Settings(endpoint="localhost", storm_after=58.0, storm_jitter=5.0),
+        Settings(endpoint="localhost", duration=5.0, storm_after=10.0),
+        Settings(endpoint="localhost", keep_alive=-1),
         Settings(endpoint="localhost", clients=3, table="client_id\na\nb\n"),
     ],
 )
@@ -108,6 +112,8 @@ def test_a_table_says_how_many_there_are() -> None:
         Settings(endpoint=AWS, rate=101.0),
         Settings(endpoint=AWS, clients=1000, storm_after=1.0, storm_jitter=1.0),
         Settings(endpoint=AWS, clients=500_001),
+        Settings(endpoint=AWS, clients=5000, refresh=10.0),
+        Settings(endpoint=FIPS, rate=101.0),
         Settings(endpoint=AWS, clients=40_000, publish_every=1.0),
         Settings(endpoint=AWS, clients=1, publish_every=0.001),
     ],

@@ -39,7 +39,15 @@ def _plan(endpoint: Endpoint, signed: CustomAuth) -> dict[str, Any]:
     identities = Template(
         authorizer=signed.authorizer, token_key_name=token.key_name, token=token.value, signature=token.signature
     )
-    return {"endpoint": endpoint, "identities": identities, "clients": 6, "rate": 100.0, "duration": 1.0}
+    # One process, as it takes long to start one.
+    return {
+        "endpoint": endpoint,
+        "identities": identities,
+        "clients": 6,
+        "rate": 100.0,
+        "duration": 1.0,
+        "processes": 1,
+    }
 
 
 async def _last(plan: Plan, stop: asyncio.Event | None = None) -> tuple[Moment, Moment | None]:
@@ -61,7 +69,7 @@ def _run(work: Callable[[], Awaitable[None]]) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_all_connect_publish_and_leave(backend: str) -> None:
     async def work() -> None:
-        async with plan_here(backend=backend, publishing=Publishing(every=0.4)) as plan:
+        async with plan_here(backend=backend, publishing=Publishing(every=0.4), processes=2) as plan:
             last, held = await _last(plan)
         counts = last.tally.counts
         assert last.phase == "over"

@@ -114,6 +114,8 @@ def test_a_proxy_stands_there_itself_unless_it_has_a_password(tmp_path: Path) ->
         ('profiles = "x"', "line 1: profiles: it is no table"),
         ("[profiles]\nlab = 1", "line 2: profiles.lab: it is no table; write [profiles.lab]"),
         ('[lab]\nendpoint = "x"', "line 1: lab: unknown; a profile is a table [profiles.lab]"),
+        ('[profile.lab]\nendpoint = "x"', "line 1: profile: unknown; a profile is a table [profiles.lab]"),
+        ('[profile]\nendpoint = "x"', "line 1: profile: unknown; a profile is a table [profiles.profile]"),
         ('endpoint = "x"', "line 1: endpoint: unknown; write it in a profile"),
         ('defalt = "lab"', "line 1: defalt: unknown; is default meant?"),
         ("default = 1", "line 1: default: the name of a profile, in quotes, is wanted"),

@@ -22,6 +22,9 @@ MODULES = (
     "customauth.mqtt",
     "customauth.policy",
     "customauth.policy_lint",
+    "customauth.rules",
+    "customauth.doctor",
+    "customauth.swarm",
 )
 RECORD = Path(__file__).with_name("public_api.txt")
 

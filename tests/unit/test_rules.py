@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -173,6 +175,53 @@ def test_every_command_of_ours_exists_with_its_options() -> None:
         assert {word for word in words if word.startswith("--")} <= known, f"{key}: customauth {name}"
         seen += 1
     assert seen > 20
+
+
+@pytest.mark.parametrize("each", RULES.values(), ids=RULES)
+def test_no_cure_repeats_its_own_command(each: Rule) -> None:
+    if each.command:
+        assert each.paste(FACTS_OF_A_CASE) not in each.advice(FACTS_OF_A_CASE)
+
+
+def test_a_function_that_does_not_exist_is_not_given_to_the_authorizer_once_more() -> None:
+    pasted = RULES["function-not-found"].paste({**FACTS_OF_A_CASE, "function": "pumps"})
+    assert "pumps" not in pasted
+    assert "--authorizer-function-arn FUNCTION_ARN" in pasted
+
+
+@pytest.mark.fact("D9")
+def test_no_allow_is_pasted_against_a_deny() -> None:
+    assert "Allow" not in RULES["policy-denies-connect"].paste(FACTS_OF_A_CASE)
+
+
+def test_the_log_is_the_function_s_own_group_where_that_is_known() -> None:
+    mend = RULES["function-error"]
+    known = {"function": "pumps", "region": "eu-central-1"}
+    assert mend.paste(known) == "aws logs tail /aws/lambda/pumps --since 15m --region eu-central-1"
+    assert mend.paste(known | {"log_group": "/pumps"}) == "aws logs tail /pumps --since 15m --region eu-central-1"
+
+
+@pytest.mark.parametrize("key", ["signature-unencoded", "signature-spaces", "signature-double-encoded"])
+def test_a_signature_for_the_wire_is_pasted_encoded(key: str) -> None:
+    assert RULES[key].paste().endswith("--encoded")
+
+
+@pytest.mark.parametrize("size", [256, 384, 512])
+def test_the_command_for_base64url_makes_whole_base64(size: int) -> None:
+    raw = b"\xfb\xef\xff" * 200
+    signature = base64.urlsafe_b64encode(raw[:size]).decode().rstrip("=")
+    command = RULES["signature-base64url"].paste()
+    done = subprocess.run(
+        ["sh", "-c", command], env=os.environ | {"SIGNATURE": signature}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == base64.b64encode(raw[:size]).decode()
+
+
+@pytest.mark.parametrize("key", ["policy-publish", "policy-subscribe"])
+def test_what_a_policy_lacks_is_said_in_one_line(key: str) -> None:
+    about = {"topic": "devices/7/x", "filter": "devices/7/#"}
+    assert len(RULES[key].advice(about)) < 130
+    assert "devices/7/" in RULES[key].advice(about)
 
 
 # Answers.

@@ -271,10 +271,12 @@ def _code(report: Report, judgements: list[Judgement]) -> ExitCode:
     if not wrong:
         return ExitCode.OK
     cell = wrong[0]
-    say(
-        f"next: {len(wrong)} of {len(report.cells)} cells did not end as they should; look at one alone: "
-        f"customauth compare --backend {cell.backend} --scenario {cell.scenario} -V {cell.version}"
-    )
+    alone = f"customauth compare --backend {cell.backend} --scenario {cell.scenario} -V {cell.version}"
+    if cell.transport != Transport.MQTT.value:
+        alone += f" --transport {cell.transport}"
+    if report.endpoint != "local":
+        alone += f" {report.endpoint}, with the same credentials"
+    say(f"next: {len(wrong)} of {len(report.cells)} cells did not end as they should; look at one alone: {alone}")
     return ExitCode.REFUSED
 
 

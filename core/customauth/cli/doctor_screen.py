@@ -105,6 +105,8 @@ def _show_cause(cause: Suspect, others: Sequence[Suspect]) -> None:
     _listed("Seen", cause.evidence, _MOST_EVIDENCE)
     _labelled("Fix", cause.rule.advice(cause.facts))
     if paste := cause.rule.paste(cause.facts):
+        if any(name.upper() in paste for name in cause.rule.placeholders() if not cause.facts.get(name)):
+            _labelled("", "what stands in capitals here is yours to fill in:")
         # On a line of its own and in one piece, to be copied.
         click.echo(f"\n  {printable(paste)}\n")
     _show_candidates("Then", others)
@@ -121,7 +123,7 @@ def _show_puzzle(setup: Setup, checks: Sequence[Check], verdict: Verdict, in_ord
     if setup.broken:
         _labelled("Refused", f"customauth itself would not send this: {setup.broken}")
     _show_candidates("Maybe", verdict.causes)
-    _listed("Not it", in_order)
+    _listed("Looked", in_order)
     _listed("To tell", would_tell(setup, checks))
 
 

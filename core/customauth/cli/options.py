@@ -184,11 +184,21 @@ def take_endpoint(options: dict[str, Any], endpoint: str) -> Endpoint:
         endpoint,
         port=options.pop("port"),
         address=options.pop("address", None),
-        ca_pem=None if cafile is None else secrets.read_file(cafile, "--cafile"),
+        ca_pem=None if cafile is None else _read_ca(cafile),
         transport=None if transport is None else Transport(transport),
         proxy=_take_proxy(options) if secrets.PROXY.parameter in options else None,
         client_certificate=_take_certificate(options),
     )
+
+
+def _read_ca(file: str) -> bytes:
+    pem = secrets.read_file(file, "--cafile")
+    if b"CERTIFICATE-----" not in pem:
+        raise Misuse(
+            f"{file} holds no CA certificate (PEM)",
+            "give --cafile a file with -----BEGIN CERTIFICATE----- in it; the local gateway prints where its own is",
+        )
+    return pem
 
 
 def resolved(endpoint: str, options: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import enum
 import functools
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -104,6 +104,18 @@ def level(parameter: str) -> Level:
     return _state().levels.get(parameter, Level.ABSENT)
 
 
+def check_values(profile: Profile, command: click.Command) -> None:
+    """Check the values of a profile that a command would take.
+
+    :raises Misuse: one is none that it takes.
+    """
+    context = click.Context(command)
+    for parameter in command.params:
+        key = _key(_words(parameter))
+        if key is not None and key in profile.values:
+            _from_profile(context, parameter, profile, key)
+
+
 def profile_file() -> tuple[Path, bool]:
     """Return the file that profiles are in, and whether the environment names it."""
     named = os.environ.get(_FILE_VARIABLE)
@@ -174,7 +186,7 @@ def _fill(
         if name is None or name not in options or _on_command_line(context, name):
             continue
         words = [renamed[name]] if name in renamed else [*_words(parameter)]
-        key = next((canonical(word) for word in words if canonical(word) in KEYS), None)
+        key = _key(words)
         if key is None or key in leave_out or KEYS[key] in (Kind.SECRET, Kind.PROXY):
             continue
         variable = next((word for word in map(_variable, words) if os.environ.get(word)), None)
@@ -215,6 +227,10 @@ def _words(parameter: click.Parameter) -> Iterator[str]:
             yield word.removeprefix("--")
         elif isinstance(parameter, click.Argument):
             yield word
+
+
+def _key(words: Iterable[str]) -> str | None:
+    return next((canonical(word) for word in words if canonical(word) in KEYS), None)
 
 
 def _variable(word: str) -> str:

@@ -207,7 +207,8 @@ def _code(document: dict[str, Any]) -> ExitCode:
         return ExitCode.INTERRUPTED
     publish = document["plan"]["publish"]
     answered = counts["acknowledged"] + counts["interrupted"]
-    whole = document["connectedAtTheEnd"] == wanted and not counts["lost"] and not document["errors"]
+    there = document["connectedAtTheEnd"] + document["refreshingAtTheEnd"]
+    whole = there == wanted and not counts["lost"] and not document["errors"]
     if publish is not None and publish["qos"] == 1:
         whole = whole and answered == counts["published"]
     return ExitCode.OK if whole else ExitCode.REFUSED

@@ -104,7 +104,10 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     gathered = document["gatheredAfter"]
     yield f"{plan['clients']} clients to {plan['endpoint']}, MQTT {plan['protocol']}, {plan['processes']} processes"
     if gathered is not None:
-        at_the_end = f"{document['connectedAtTheEnd']} connected at the end of {document['seconds']:.1f} s"
+        refreshing = document["refreshingAtTheEnd"]
+        on_their_way = f" and {refreshing} on their way" if refreshing else ""
+        connected = f"{document['connectedAtTheEnd']} connected{on_their_way}"
+        at_the_end = f"{connected} at the end of {document['seconds']:.1f} s"
         yield f"  gathered in {gathered:.1f} s, {at_the_end}"
     yield f"  {counts['attempts']} attempts, {counts['accepted']} accepted, {counts['lost']} connections lost"
     if plan["publish"] is not None:

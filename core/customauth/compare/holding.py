@@ -1,6 +1,7 @@
 """A program that holds connections and says what they take; :mod:`customauth.compare.children` starts it.
 
-It reads an :class:`Order` and prints a JSON object with ``kib`` and ``threads`` for each connection.
+It reads an :class:`Order` and prints a JSON object with ``kib`` and ``threads`` for each connection, or with the text
+``not_applicable`` when the subject cannot do it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from customauth import ComparisonClient, CustomAuth, Endpoint, PluginManager
+from customauth import BackendError, ComparisonClient, CustomAuth, Endpoint, PluginManager
 from customauth.compare.apart import apart
 from customauth.compare.bench import Bench
-from customauth.compare.scenario import Subject
+from customauth.compare.scenario import NotApplicable, Subject
 
 # What an allocator takes for the first ones is not counted.
 _WARM_UP = 3
@@ -89,7 +90,11 @@ def _number(file: str, key: str) -> int:
 
 def _main() -> None:
     order = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - written by the process that has started this one
-    result = asyncio.run(apart(lambda: hold(order)) if order.subject.raw else hold(order))
+    result: dict[str, float] | dict[str, str]
+    try:
+        result = asyncio.run(apart(lambda: hold(order)) if order.subject.raw else hold(order))
+    except (NotApplicable, BackendError) as error:
+        result = {"not_applicable": str(error)}
     sys.stdout.write(json.dumps(result) + "\n")
 
 

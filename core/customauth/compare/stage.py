@@ -26,7 +26,7 @@ class Stage:
 
     def __init__(self, plan: Plan, scenario: Scenario, backends: list[Backend]) -> None:
         self.scenario = scenario
-        self.elsewhere = plan.processes and scenario.kind is Kind.SPEED and not scenario.fresh
+        self.elsewhere: bool = plan.processes and scenario.kind is Kind.SPEED and not scenario.fresh
         self.measures: tuple[Measure, ...] = (*scenario.measures, *((PROCESSOR_TIME,) if self.elsewhere else ()))
         self._plan = plan
         self._rounds = min(plan.all_rounds(), scenario.rounds or plan.all_rounds())

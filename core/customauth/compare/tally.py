@@ -48,8 +48,11 @@ class Tally:
     def add(self, subject: Subject, turn: Turn) -> None:
         """Take what a turn gave.
 
+        :raises TypeError: it gave something else; a stranger's scenario may.
         :raises ValueError: a measure that the scenario does not describe, or a value that is no number.
         """
+        if not isinstance(turn, Turn):
+            raise TypeError(f"scenario {self._scenario} gave {type(turn).__name__}; its turn must return a Turn")
         found = self._sums[subject]
         strange = sorted(turn.measurements.keys() - self._measures)
         if strange:

@@ -27,7 +27,7 @@ from customauth.compare.result import Cell, Measure, Report, ScenarioInfo
 _NAME = r"[^\s:/.<>]+"
 _GRAMMAR = re.compile(
     rf"(?:(?P<backend>{_NAME}):)?(?:(?P<scenario>{_NAME})/)?(?P<measure>{_NAME})(?:\.(?P<statistic>[a-z0-9]+))?"
-    r"\s*(?P<sign>[<>])\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<suffix>\S*)"
+    r"\s*(?P<sign>[<>])\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<suffix>(?:[^\s0-9.,]\S*)?)"
 )
 _STATISTIC = re.compile(r"p(?:[0-9]|[1-9][0-9]|100)|min|max|mean")
 _EXAMPLE = "write [BACKEND:][SCENARIO/]MEASURE[.p50]>NUMBER[x|xraw|UNIT], such as connect.p50>1.2x, or behaviour"

@@ -76,7 +76,7 @@ def missing(report: Report, name: str, rows: Sequence[Row]) -> Iterator[str]:
 
 def general(report: Report) -> Iterator[str]:
     """Say how many behaviours every backend ends as it should."""
-    rows = behaviour_rows(report)
+    rows = [row for row in behaviour_rows(report) if _was_run(row)]
     if rows:
         of_all = {row.scenario.name for row in rows}
         disputed = {row.scenario.name for row in rows if not _all_as_expected(row)}
@@ -144,6 +144,10 @@ def _alone(row: Row, name: str) -> bool:
     """Say whether a backend is the only one of several that ends a behaviour as expected."""
     told = {backend: cell.behaviour.as_expected for backend, cell in row.cells.items() if cell.behaviour is not None}
     return len(told) > 1 and told.get(name, False) and sum(told.values()) == 1
+
+
+def _was_run(row: Row) -> bool:
+    return any(cell.state is not State.NOT_RUN for cell in row.cells.values())
 
 
 def _all_as_expected(row: Row) -> bool:

@@ -11,6 +11,7 @@ A :class:`~customauth.doctor.setup.Setup` is what a device sends, and whereto.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from customauth._lazy import lazy_dir, lazy_names
@@ -55,5 +56,5 @@ __all__ = [
     "judge",
 ]
 
-__getattr__ = lazy_names(__name__, _HOMES)
-__dir__ = lazy_dir(__name__)
+__getattr__: Callable[[str], object] = lazy_names(__name__, _HOMES)
+__dir__: Callable[[], list[str]] = lazy_dir(__name__)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from customauth.doctor.finding import Certainty, Check, Outcome, Stage
 from customauth.doctor.probe.result import Attempt, Ending, ProbeResult, Reached
 from customauth.doctor.suspects import Suspect
-from customauth.doctor.symptoms import REFUSAL
+from customauth.doctor.symptoms import REFUSAL, explains
 from customauth.mqtt.protocol import MqttVersion
 from customauth.rules import RULES, Phase
 
@@ -57,12 +57,16 @@ class Cleared:
     :ivar outright: by phase, why no suspect of it is the cause, however certain it seemed.
     :ivar passed: by phase, why a suspect of it that is not certain is not the cause.
     :ivar refuted: by rule, what AWS says against it, unless AWS itself is certain of it.
+    :ivar proved: by rule, what the server has accepted once that was mended.
+    :ivar unmended: by rule, what the server has refused all the same when that was mended.
     :ivar answered: whether the server has judged the login, so that it read the packet.
     """
 
     outright: Mapping[Phase, str]
     passed: Mapping[Phase, str]
     refuted: Mapping[str, str]
+    proved: Mapping[str, str]
+    unmended: Mapping[str, str]
     answered: bool
 
     def why_not(self, suspect: Suspect) -> str:
@@ -73,17 +77,28 @@ class Cleared:
             return ""
         if phase in self.outright:
             return self.outright[phase]
+        if suspect.key in self.proved or any(explains(rule, suspect.key) for rule in self.proved):
+            return ""
+        if self.proved and phase in (*_LOGIN, Phase.POLICY):
+            return f"the server accepts it all the same with {' and '.join(dict.fromkeys(self.proved.values()))}"
         is_certain = suspect.certainty is Certainty.CERTAIN
         if suspect.key in self.refuted and not (is_certain and suspect.stage is Stage.AWS):
             return self.refuted[suspect.key]
         if is_certain:
             return ""
+        if suspect.certainty is Certainty.POSSIBLE and suspect.key in self.unmended:
+            return self.unmended[suspect.key]
         if suspect.certainty >= Certainty.LIKELY and suspect.stage is Stage.PROBE:
             # It knows how far it came itself.
             return ""
         if suspect.key in _LATE and not self.answered:
             return ""
         return self.passed.get(phase, "")
+
+    def weighed(self, suspect: Suspect) -> Suspect:
+        """Return a suspect as certain as it still is: of what is mended in vain something else is wrong as well."""
+        doubted = suspect.certainty is Certainty.LIKELY and suspect.stage is not Stage.AWS
+        return evolve(suspect, certainty=Certainty.POSSIBLE) if doubted and suspect.key in self.unmended else suspect
 
 
 def cleared(checks: Sequence[Check], probe: ProbeResult | None) -> Cleared:
@@ -103,9 +118,21 @@ def cleared(checks: Sequence[Check], probe: ProbeResult | None) -> Cleared:
             outright = dict.fromkeys(_LOGIN, word)
             # Of what is sent in another way a policy may say otherwise: a session is kept by other means (D18, E37).
             passed[Phase.POLICY] = word
+    tried = () if probe is None else probe.mends
     said = {check.name for check in checks if check.stage is Stage.AWS and check.outcome is Outcome.PASSED}
     refuted = {key: word for name, (keys, word) in _AWS_WORD.items() if name in said for key in sorted(keys)}
-    return Cleared(outright=outright, passed=passed, refuted=refuted, answered=answered)
+    return Cleared(
+        outright=outright,
+        passed=passed,
+        refuted=refuted,
+        proved={rule: each.how for each in tried if each.accepted for rule in each.rules},
+        unmended={
+            each.rules[0]: f"with {each.how} the server refuses it all the same"
+            for each in tried
+            if each.accepted is False and len(each.rules) == 1
+        },
+        answered=answered,
+    )
 
 
 def accepted(probe: ProbeResult) -> bool:

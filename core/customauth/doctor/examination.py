@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from attrs import Factory, field, frozen
 
-from customauth.doctor.finding import Check, Outcome, Stage
+from customauth.doctor.finding import Check, Finding, Outcome, Stage
 from customauth.doctor.probe.result import ProbeResult
 from customauth.doctor.setup import Setup
 
@@ -53,16 +53,19 @@ async def examine(setup: Setup, plan: Plan) -> AsyncIterator[Check]:
     """Look at a set-up stage by stage, and give each check as it has ended.
 
     The probe makes connections of its own with the device's client id, which end the device's own if it is online
-    (E15). AWS is asked only for what can be read, but for the run of the authorizer's function.
+    (E15); where the login is refused without a reason it sends the credentials again without the mistakes that lint
+    suspects, three times at most. AWS is asked only for what can be read, but for the run of the authorizer's function.
     """
     from customauth.doctor.lint import lint
 
+    suspected: list[Finding] = []
     for check in lint(setup, now=plan.now or datetime.now(UTC)):
+        suspected += check.findings
         yield check
     if plan.result is None:
         yield _skipped(Stage.PROBE, "connection", plan.not_probed)
     else:
-        async for check in _probed(setup, plan, plan.result):
+        async for check in _probed(setup, plan, plan.result, suspected):
             yield check
     if plan.asking is None:
         yield _skipped(Stage.AWS, "AWS", plan.not_asked)
@@ -75,13 +78,15 @@ def _skipped(stage: Stage, name: str, why: str) -> Check:
     return Check(stage=stage, name=name, outcome=Outcome.SKIPPED, detail=why)
 
 
-async def _probed(setup: Setup, plan: Plan, result: ProbeResult) -> AsyncIterator[Check]:
+async def _probed(setup: Setup, plan: Plan, result: ProbeResult, suspected: Iterable[Finding]) -> AsyncIterator[Check]:
     if setup.endpoint is None:
         yield _skipped(Stage.PROBE, "connection", "there is no ENDPOINT; give it to have the connection tried")
         return
+    from customauth.doctor.mending import mends
     from customauth.doctor.probe import probe
 
-    async for check in probe(setup, trace=plan.trace, result=result, publish=plan.publish):
+    known = mends(setup, suspected)
+    async for check in probe(setup, trace=plan.trace, result=result, publish=plan.publish, mends=known):
         yield check
 
 

@@ -128,6 +128,18 @@ def candidates(parameters: Sequence[Parameter]) -> list[Parameter]:
     ]
 
 
+def pieces_cut_off(parameters: Sequence[Parameter], parameter: Parameter) -> list[Parameter]:
+    """Return the parameters after it that may be pieces of its value, cut off by a raw ``&``."""
+    pieces = []
+    for other in parameters[parameters.index(parameter) + 1 :]:
+        if other.place is not parameter.place or other.name.lower().startswith("x-amz-"):
+            break
+        if other.name in grammar.SDK_NAMES:
+            break
+        pieces.append(other)
+    return pieces
+
+
 def showable(parameters: Iterable[Parameter]) -> list[str]:
     """Return the names that may be shown: no piece of a token is among them."""
     return grammar.showable_names([(parameter.name, parameter.value) for parameter in parameters])

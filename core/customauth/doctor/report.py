@@ -7,17 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from customauth.doctor.finding import Certainty, Check, Outcome, Stage
 from customauth.doctor.probe.result import ProbeResult, Reached
-from customauth.doctor.setup import Setup
+from customauth.doctor.setup import Origin, Setup
 from customauth.doctor.verdict import Judgement, Remark, Verdict
 from customauth.endpoint import Transport
 from customauth.mqtt.protocol import MqttVersion
 
+_NO_GUESSES = frozenset({"jwt-expired", "jwt-not-yet-valid", "private-key-given"})
+_MORE_OF_THE_DEVICE = {
+    Origin.FLAGS: "examine what the device sends itself: --from-username-file or --capture",
+    Origin.USERNAME: "examine the whole CONNECT that the device sends: --capture",
+    Origin.CAPTURE: "compare the device's TLS with this one: server name (SNI), ALPN, CA, clock",
+}
 _ORDER = {Stage.AWS: 0, Stage.PROBE: 1, Stage.LINT: 2}
-_STAGES = {Stage.LINT: "without network", Stage.PROBE: "by connecting", Stage.AWS: "by asking AWS"}
+_STAGES = {
+    Stage.LINT: "as far as can be seen without network",
+    Stage.PROBE: "by connecting",
+    Stage.AWS: "by asking AWS",
+}
 
 
 def ruled_out(setup: Setup, checks: Iterable[Check], probe: ProbeResult | None) -> list[str]:
-    """Say in a line for each stage what was found in order."""
+    """Say in a line for each stage what was found in order, and what was mended in vain."""
     passed: dict[Stage, list[str]] = {stage: [] for stage in _STAGES}
     for check in checks:
         if check.outcome is Outcome.PASSED and check.stage is not Stage.PROBE:
@@ -25,7 +35,11 @@ def ruled_out(setup: Setup, checks: Iterable[Check], probe: ProbeResult | None) 
     if probe is not None:
         # Beside the device's own way the probe goes others, which rule out nothing.
         passed[Stage.PROBE] = [name for step, name in _way(setup) if probe.reached >= step]
-    return [f"in order {_STAGES[stage]}: {', '.join(dict.fromkeys(names))}" for stage, names in passed.items() if names]
+    lines = [
+        f"in order {_STAGES[stage]}: {', '.join(dict.fromkeys(names))}" for stage, names in passed.items() if names
+    ]
+    in_vain = [] if probe is None else [each.how for each in probe.mends if each.accepted is False]
+    return [*lines, *([f"refused all the same: with {', with '.join(in_vain)}"] if in_vain else [])]
 
 
 def _way(setup: Setup) -> Iterator[tuple[Reached, str]]:
@@ -63,15 +77,24 @@ def next_step(setup: Setup, checks: Sequence[Check], verdict: Verdict) -> str:
         return next(_hints(setup, checks))
     if verdict.failed is None:
         return "nothing to mend here; have the connection tried: customauth doctor with the same options and ENDPOINT"
+    if any(check.name.startswith("PUBLISH ") and "--publish-for-real" in check.detail for check in checks):
+        return "nothing to mend so far; have the publish tried too, with an empty message: --publish-for-real"
+    if setup.origin is not Origin.FLAGS:
+        return (
+            "nothing to mend; if the device still fails, compare its TLS with this: server name (SNI), ALPN, CA, clock"
+        )
     return "nothing to mend; if the device still fails, give what it sends itself: --from-username-file or --capture"
 
 
 def worth_saying(verdict: Verdict) -> list[Remark]:
-    """Leave out guesses that something stronger has spoken against."""
+    """Leave out guesses that something stronger has spoken against; what a clock or a file says is no guess."""
     return [
         remark
         for remark in verdict.remarks
-        if not remark.why_not or remark.suspect.certainty is Certainty.CERTAIN or verdict.failed is None
+        if not remark.why_not
+        or remark.suspect.certainty is Certainty.CERTAIN
+        or remark.suspect.key in _NO_GUESSES
+        or verdict.failed is None
     ]
 
 
@@ -93,7 +116,7 @@ def _hints(setup: Setup, checks: Sequence[Check]) -> Iterator[str]:
         yield "have the signature verified here: --public-key FILE, the key that the authorizer has"
     if setup.version is MqttVersion.V311:
         yield "connect with MQTT 5 (-V 5): only there the server says that it refused"
-    yield "examine what the device sends itself: --from-username-file or --capture"
+    yield _MORE_OF_THE_DEVICE[setup.origin]
 
 
 def _from_aws(checks: Sequence[Check]) -> Iterator[str]:

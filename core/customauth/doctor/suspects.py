@@ -26,7 +26,6 @@ class Suspect:
     :ivar stages: of all findings.
     :ivar evidence: what was seen, the most telling first.
     :ivar facts: what the cure wants to know.
-    :ivar promoted: whether it is believed only because nothing else explains what was seen.
     """
 
     rule: Rule
@@ -35,7 +34,6 @@ class Suspect:
     stages: frozenset[Stage]
     evidence: tuple[str, ...]
     facts: Mapping[str, str] = Factory(dict)
-    promoted: bool = False
 
     @property
     def key(self) -> str:

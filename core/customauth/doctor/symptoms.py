@@ -13,9 +13,6 @@ from customauth.rules import RULES, Phase
 REFUSAL = "not-authorized"
 """What is left where nothing explains the refusal: the server gives no reason (F1, F3)."""
 
-BARE = frozenset({REFUSAL, "no-connack", "tls-failed", "upgrade-forbidden", "upgrade-rejected"})
-"""Symptoms that many causes have, so that a single suspect which has it is worth more than a guess."""
-
 ON_THEIR_OWN = frozenset({"function-denies", "function-error"})
 """Symptoms that are causes as well, unless what explains them is at least as certain."""
 

@@ -1,8 +1,9 @@
 """The verdict: what all checks together say, the true cause first, and "cannot tell" rather than a wrong one.
 
 What is CERTAIN goes before what is LIKELY, and of two the one that an attempt meets first: it hides the other. A
-finding is no cause where something stronger speaks against it: a CONNECT that was accepted, a CONNACK that only follows
-when all before it was right, or AWS's own word.
+finding is no cause where something stronger speaks against it: a CONNECT that was accepted, one in which it was mended
+and that was refused all the same, a CONNACK that only follows when all before it was right, or AWS's own word. What is
+only possible is never named, be it alone: other causes are not seen from here.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from customauth.doctor.finding import Certainty, Check, Outcome, Stage
 from customauth.doctor.probe.result import ProbeResult
 from customauth.doctor.setup import Setup
 from customauth.doctor.suspects import Suspect, suspects
-from customauth.doctor.symptoms import BARE, ON_THEIR_OWN, REFUSAL, explains
+from customauth.doctor.symptoms import ON_THEIR_OWN, REFUSAL, explains
 from customauth.rules import Phase
+
+# What is refused before it is sent is refused for how it is written, not for what a function makes of it.
+_OF_THE_FORM = frozenset({Phase.AUTHORIZER, Phase.SIGNATURE})
 
 
 class Judgement(enum.Enum):
@@ -90,12 +94,10 @@ def judge(setup: Setup, checks: Iterable[Check], probe: ProbeResult | None = Non
     remarks = [Remark(suspect=each) for each in found if not each.rule.stops]
     stopping = [each for each in found if each.rule.stops]
     remarks += [Remark(suspect=each, why_not=why) for each in stopping if (why := clear.why_not(each))]
-    causes = _told_apart([each for each in stopping if not clear.why_not(each)])
-    if failed:
-        causes = _told_apart(_promoted(causes))
-    elif failed is None and setup.broken and len(causes) == 1:
+    causes = _told_apart([clear.weighed(each) for each in stopping if not clear.why_not(each)])
+    if failed is None and setup.broken and len(causes) == 1 and causes[0].rule.phase in _OF_THE_FORM:
         # It is never sent, and this is why.
-        causes = [_raised(causes[0])]
+        causes = [attrs.evolve(causes[0], certainty=max(causes[0].certainty, Certainty.LIKELY))]
     refusal = tuple(line for each in causes if each.key == REFUSAL for line in each.evidence)
     causes = sorted((each for each in causes if each.key != REFUSAL), key=lambda each: _rank(each, failed is True))
     if any(_founded(each, failed is True) for each in causes):
@@ -134,28 +136,12 @@ def _seen_of(cause: Suspect, found: Sequence[Suspect], causes: Sequence[Suspect]
     return [line for each in symptoms for line in each.evidence]
 
 
-def _promoted(causes: Sequence[Suspect]) -> list[Suspect]:
-    """Believe a mere possibility when the failure was seen, and it is the only thing that would explain it."""
-    raised = set()
-    for symptom in causes:
-        if symptom.key in BARE and symptom.certainty < Certainty.CERTAIN:
-            able = [each.key for each in causes if explains(each.key, symptom.key) and each.key not in BARE]
-            raised |= set(able) if len(able) == 1 else set()
-    return [_raised(each) if each.key in raised else each for each in causes]
-
-
-def _raised(cause: Suspect) -> Suspect:
-    return (
-        cause if cause.certainty >= Certainty.LIKELY else attrs.evolve(cause, certainty=Certainty.LIKELY, promoted=True)
-    )
-
-
 def _founded(cause: Suspect, failed: bool) -> bool:
     """Say whether it may be named: what only matters once connected is not why a connection did not come about."""
     return cause.certainty >= Certainty.LIKELY and not (failed and cause.rule.phase is Phase.CONNECTED)
 
 
 def _rank(cause: Suspect, failed: bool) -> tuple[bool, int, tuple[int, ...]]:
-    seen = failed and Stage.PROBE in cause.stages and cause.certainty >= Certainty.LIKELY and not cause.promoted
+    seen = failed and Stage.PROBE in cause.stages and cause.certainty >= Certainty.LIKELY
     tier = 0 if seen or cause.certainty is Certainty.CERTAIN else Certainty.CERTAIN - cause.certainty
     return failed and cause.rule.phase is Phase.CONNECTED, tier, cause.place

@@ -60,15 +60,23 @@ class ProfileFile:
     default: str | None
     tables: Mapping[str, Any] = field(repr=False)
 
+    def check_default(self) -> None:
+        """Say whether the default one is there.
+
+        :raises ProfileError: it is not.
+        """
+        if self.default is not None and self.default not in self.tables:
+            there = ", ".join(self.tables) or "none"
+            raise self.error(("default",), f"there is no profile {self.default!r}; there are {there}")
+
     def chosen(self, name: str | None) -> Profile | None:
         """Return the profile of that name, by default the file's default one, if it has one.
 
         :raises ProfileError: as :meth:`profile`.
         """
-        if name is None and self.default is not None and self.default not in self.tables:
-            there = ", ".join(self.tables) or "none"
-            raise self.error(("default",), f"there is no profile {self.default!r}; there are {there}")
-        name = self.default if name is None else name
+        if name is None:
+            self.check_default()
+            name = self.default
         return None if name is None else self.profile(name)
 
     def profile(self, name: str) -> Profile:
@@ -232,9 +240,11 @@ def _not_toml(path: Path, text: str, problem: str) -> ProfileError:
 
 
 def _not_a_member(word: str, value: Any) -> str:
-    if isinstance(value, dict):
-        return f"unknown; a profile is a table [profiles.{_shown(word)}]"
     close: Collection[str] = difflib.get_close_matches(word, _MEMBERS, n=1)
+    if isinstance(value, dict):
+        inner = [name for name, member in value.items() if isinstance(member, dict)]
+        name = inner[0] if inner and close else word
+        return f"unknown; a profile is a table [profiles.{_shown(name)}]"
     if close:
         return f"unknown; is {', '.join(close)} meant?"
     return "unknown; write it in a profile, below [profiles.NAME]"

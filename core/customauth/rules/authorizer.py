@@ -17,8 +17,9 @@ AUTHORIZER: tuple[Rule, ...] = (
         cause="no credentials travel: neither user name, password nor parameters",
         symptom=REFUSED_UNASKED,
         check="look at user name and password of CONNECT, and at headers and query of a WebSocket",
-        cure="send the credentials that the authorizer expects in the CONNECT packet",
-        command="customauth connect {endpoint} --authorizer {authorizer} --username USER --password-file FILE",
+        cure="send the credentials that the authorizer expects, in user name and password of the CONNECT packet; over "
+        "a WebSocket (wss://) headers or the URL query will do",
+        command=_USERNAME,
         sources=("A22", "F7"),
     ),
     Rule(

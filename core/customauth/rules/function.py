@@ -5,7 +5,7 @@ from __future__ import annotations
 from customauth.rules.rule import Phase, Rule
 from customauth.rules.symptoms import OTHERWISE, REFUSED_ASKED, REFUSED_UNASKED
 
-_LOG = "aws logs tail /aws/lambda/{function} --since 15m< --region {region}>"
+_LOG = "aws logs tail <{log_group}|/aws/lambda/{function}> --since 15m< --region {region}>"
 _TEST = "aws iot test-invoke-authorizer"
 
 FUNCTION: tuple[Rule, ...] = (
@@ -15,9 +15,10 @@ FUNCTION: tuple[Rule, ...] = (
         cause="the authorizer's Lambda function does not exist, or not in this region",
         symptom=REFUSED_UNASKED,
         check="aws lambda get-function-configuration",
-        cure="give the authorizer a function that exists in its region",
-        command="aws iot update-authorizer --authorizer-name {authorizer} --authorizer-function-arn "
-        "arn:aws:lambda:{region}:{account}:function:{function}",
+        cure="give the authorizer the ARN of a function that exists, as aws lambda list-functions shows it<, or create "
+        "{function} anew>",
+        command="aws iot update-authorizer --authorizer-name {authorizer} --authorizer-function-arn FUNCTION_ARN"
+        "< --region {region}>",
         sources=("B2",),
     ),
     Rule(
@@ -61,7 +62,7 @@ FUNCTION: tuple[Rule, ...] = (
         cause="the function raises an error",
         symptom=f"{REFUSED_ASKED}, but fails",
         check=f"{_TEST}; the function's log",
-        cure="mend the function<; {log} shows its output>",
+        cure="mend the function; <{log} shows its output|its log says what it raised>",
         command=_LOG,
         sources=("C20", "C22", "J7"),
     ),
@@ -81,7 +82,7 @@ FUNCTION: tuple[Rule, ...] = (
         cause="the function answers isAuthenticated false",
         symptom=f"{REFUSED_ASKED}: it says no",
         check=f"{_TEST}: isAuthenticated",
-        cure="send the credentials that the function expects<; {log} shows what it printed>",
+        cure="send the credentials that the function expects<; the log of {function} has what it printed>",
         command=_LOG,
         sources=("C22", "F1"),
     ),
@@ -92,8 +93,8 @@ FUNCTION: tuple[Rule, ...] = (
         "the event holds it in base64",
         symptom=f"{REFUSED_ASKED}: it says no",
         check=f"{_TEST} with the password decoded, and with it encoded once more",
-        cure="send the password as it is, and let the function decode it from base64",
-        command='password = base64.b64decode(event["protocolData"]["mqtt"]["password"]).decode()',
+        cure="send the password as it is, not in base64, and let the function decode what AWS encodes",
+        command='password = base64.b64decode(event["protocolData"]["mqtt"]["password"]).decode() # in the function',
         sources=("A19",),
     ),
     Rule(

@@ -24,7 +24,8 @@ NETWORK: tuple[Rule, ...] = (
         cause="nothing listens at the endpoint's port",
         symptom=f"{NO_TCP}; it is refused at once",
         check="open a TCP connection to every address of the endpoint",
-        cure="check the port (custom authentication is on 443) and that nothing in between blocks it",
+        cure="check the port (custom authentication is on 443, the local gateway prints its own), that the server runs "
+        "and that nothing in between blocks it",
         sources=("A39", "A57"),
     ),
     Rule(
@@ -109,8 +110,9 @@ NETWORK: tuple[Rule, ...] = (
         cause="the server's certificate is not signed by a CA that is trusted here",
         symptom=NO_TLS,
         check="complete the handshake without trust, and read the certificate's issuer",
-        cure="trust the server's CA: --cafile <{ca_file}|FILE (the local gateway's is ca.pem in its folder); AWS's own "
-        "are Amazon Root CA 1 to 4, and another issuer on an AWS name means that something intercepts>",
+        cure="trust the server's CA: --cafile <{ca_file}|FILE (the local gateway's is customauth-gateway/ca/ca.pem "
+        "where it was started); AWS's own are Amazon Root CA 1 to 4, and another issuer on an AWS name means that "
+        "something intercepts>",
         sources=("A49", "A52"),
     ),
     Rule(

@@ -6,7 +6,7 @@ from customauth.rules.rule import Phase, Rule
 from customauth.rules.symptoms import REFUSED_ASKED, REQUEST_REFUSED, WITHHELD
 
 _EXPLAIN = "customauth policy explain: decide over the policies that aws iot test-invoke-authorizer returns"
-_LOGS = "; the server's log says which was denied: CloudWatch on AWS, the DENY line of the local gateway"
+_LOGS = "; the server's log says what was denied: CloudWatch on AWS, the DENY line of the local gateway"
 _SYMPTOM = f"{REFUSED_ASKED} and says yes"
 
 
@@ -43,9 +43,8 @@ POLICY: tuple[Rule, ...] = (
         cause="a Deny or a Condition of the policies stands against iot:Connect, as for a persistent session or a will",
         symptom=_SYMPTOM,
         check=_EXPLAIN,
-        cure="let the function's policy allow iot:Connect on <{resource}|the client's ARN> whatever the session and "
-        "the will, or connect as its Deny and Condition want it",
-        command=_statement("iot:Connect", "client/{client_id}"),
+        cure="take away the Deny, or the Condition, that stands against iot:Connect on <{resource}|the client's ARN>, "
+        "since no further Allow helps against a Deny; or connect as they want it, as with a clean session and no will",
         sources=("D9", "D17", "D18", "D20"),
     ),
     Rule(
@@ -64,9 +63,9 @@ POLICY: tuple[Rule, ...] = (
         phase=Phase.CONNECTED,
         cause="the policies do not allow iot:Publish on this topic",
         symptom=REQUEST_REFUSED,
-        check=_EXPLAIN,
-        cure="let the policy that the authorizer returns allow "
-        f"<{{action}} on {{resource}}|this action on this topic{_LOGS}>",
+        check=f"{_EXPLAIN}{_LOGS}",
+        cure="let the policy that the function returns allow <{action} on {resource}|iot:Publish, for a retained "
+        "message iot:RetainPublish too, on topic/{topic}>",
         command=_statement("<{action}|iot:Publish>", "topic/{topic}"),
         sources=("D2", "D3", "D22", "D26"),
     ),
@@ -75,9 +74,8 @@ POLICY: tuple[Rule, ...] = (
         phase=Phase.CONNECTED,
         cause="the policies do not allow iot:Subscribe on this topic filter",
         symptom=REQUEST_REFUSED,
-        check=_EXPLAIN,
-        cure="let the policy that the authorizer returns allow iot:Subscribe on "
-        f"<{{resource}}|this topic filter{_LOGS}>",
+        check=f"{_EXPLAIN}{_LOGS}",
+        cure="let the policy that the function returns allow iot:Subscribe on <{resource}|topicfilter/{filter}>",
         command=_statement("iot:Subscribe", "topicfilter/{filter}"),
         sources=("D3", "D6", "D22"),
     ),

@@ -22,8 +22,7 @@ SIGNATURE: tuple[Rule, ...] = (
         cause="the token travels under another name than the authorizer's token key name",
         symptom=REFUSED_UNASKED,
         check=f"compare the parameters' names with {_DESCRIBE}tokenKeyName",
-        cure="<the token key name sent is '{sent_key_name}', the authorizer expects '{token_key_name}'|"
-        "send the token under the authorizer's token key name>",
+        cure="send the token under the authorizer's token key name<, '{token_key_name}'><, not '{sent_key_name}'>",
         command="{token_key_name}=TOKEN",
         sources=("B3", "F8"),
     ),
@@ -71,8 +70,9 @@ SIGNATURE: tuple[Rule, ...] = (
         phase=Phase.SIGNATURE,
         cause="the signature is not percent-encoded where its + is read as a blank, or its characters as separators",
         symptom=REFUSED_UNASKED,
-        check="look for a raw + in the URL query",
-        cure="percent-encode the signature: a raw + in a URL query is a space (A14)",
+        check="look for a raw + in the user name or the URL query",
+        cure="percent-encode the signature, + as %2B, / as %2F and = as %3D: a raw + may be read as a blank, in a URL "
+        "query it always is (A14)",
         command=_SIGN_ENCODED,
         sources=("A8", "A14", "A27", "J2"),
     ),
@@ -82,7 +82,7 @@ SIGNATURE: tuple[Rule, ...] = (
         cause="the signature holds blanks: a + of it was read as a blank on the way",
         symptom=REFUSED_UNASKED,
         check=_FORM,
-        cure="percent-encode the signature, + as %2B: a raw + in a URL query is a space (A14)",
+        cure="percent-encode the signature, + as %2B: a raw + was read as a blank on the way (A14)",
         command=_SIGN_ENCODED,
         sources=("A8", "A14"),
     ),
@@ -92,8 +92,9 @@ SIGNATURE: tuple[Rule, ...] = (
         cause="the signature is percent-encoded twice: %25 in it",
         symptom=REFUSED_UNASKED,
         check=f"{_FORM}: a % is left after decoding it once",
-        cure="percent-encode the signature once, not twice (A8): AWS's SDKs encode one that is raw by themselves",
-        command=_SIGN,
+        cure="percent-encode the signature once, not twice (A8): give it raw to a library that encodes by itself, as "
+        "AWS's SDKs do",
+        command=_SIGN_ENCODED,
         sources=("A8", "A10"),
     ),
     Rule(
@@ -113,7 +114,8 @@ SIGNATURE: tuple[Rule, ...] = (
         symptom=REFUSED_UNASKED,
         check=f"{_FORM}: - and _ are of base64url",
         cure="encode the signature as standard base64, not base64url (B17): + for -, / for _, and = to a multiple of 4",
-        command="printf %s \"$SIGNATURE\" | tr -- '-_' '+/'",
+        command="python3 -c 'import base64, sys; "
+        'print(base64.b64encode(base64.urlsafe_b64decode(sys.argv[1] + "==")).decode())\' "$SIGNATURE"',
         sources=("B17", "B18"),
     ),
     Rule(
@@ -132,8 +134,7 @@ SIGNATURE: tuple[Rule, ...] = (
         cause="the signature is cut off, or lacks the = at its end",
         symptom=REFUSED_UNASKED,
         check=f"{_FORM}: its length is no multiple of 4, or not that of the key",
-        cure="send the whole signature, with its = at the end: its length is no multiple of 4 (B17), or too short for "
-        "the key",
+        cure="send the whole signature, with its = at the end: that of a 2048-bit key has 344 characters (B17)",
         command=_SIGN,
         sources=("A21", "B17"),
     ),

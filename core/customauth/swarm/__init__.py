@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from customauth.swarm.crew import Moment, run
+from customauth.swarm.crew import Moment, SwarmBroken, run
 from customauth.swarm.identities import Identities, Identity, Table, Template
 from customauth.swarm.limits import limiting
 from customauth.swarm.plan import Plan, Publishing, Storm
@@ -24,6 +24,7 @@ __all__ = [
     "Series",
     "Settings",
     "Storm",
+    "SwarmBroken",
     "Table",
     "Tally",
     "Template",

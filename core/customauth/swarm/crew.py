@@ -11,7 +11,9 @@ from collections.abc import AsyncGenerator
 
 from attrs import define, field, frozen
 
-from customauth.swarm.limits import Busy, allow_many_files
+from customauth.errors import CustomAuthError
+from customauth.plugins import PluginManager
+from customauth.swarm.limits import Pressure, allow_many_files
 from customauth.swarm.orders import CUT, FINISH, Order
 from customauth.swarm.pipes import sized
 from customauth.swarm.plan import Plan
@@ -24,6 +26,12 @@ _EVERY = 0.5
 _FINISHES_WITHIN = 15.0
 
 
+class SwarmBroken(CustomAuthError):
+    """A process of the swarm has ended, and nobody wanted it to."""
+
+    default_hint = "see what it said on standard error; exit code -9: look for the out-of-memory killer (dmesg)"
+
+
 @frozen(kw_only=True)
 class Moment:
     """What a swarm has seen up to a moment.
@@ -31,12 +39,16 @@ class Moment:
     :ivar elapsed: seconds since the start.
     :ivar phase: ``gathering``, ``holding``, ``storm``, ``finishing`` or ``over``.
     :ivar busy: the share of the machine's processor time that anybody used, 0 to 1, since the start.
+    :ivar own_full: seconds in which the swarm used nearly all processor time that its processes could have.
+    :ivar busy_full: seconds in which anybody used nearly all of the machine's.
     """
 
     elapsed: float
     phase: str
     tally: Tally
     busy: float
+    own_full: float = 0.0
+    busy_full: float = 0.0
     gathered_after: float | None = None
     storm_at: float | None = None
     healed_after: float | None = None
@@ -52,7 +64,8 @@ class _Worker:
     async def listen(self) -> None:
         """Take what it says until it ends."""
         assert self.process.stdout is not None  # noqa: S101 - it is a pipe
-        while line := await self.process.stdout.readline():
+        # A process that is killed may leave half a line.
+        while (line := await self.process.stdout.readline()).endswith(b"\n"):
             self.tally = Tally.load(json.loads(line))
 
     async def tell(self, command: bytes) -> None:
@@ -67,12 +80,14 @@ async def run(plan: Plan, stop: asyncio.Event | None = None) -> AsyncGenerator[M
 
     :param stop: set it to end early, in good order.
     :raises EndpointError: this system does not allow so many open files.
-    :raises RuntimeError: a process of the swarm broke down; its own words are on standard error.
+    :raises BackendError: the backend is unknown, or its library is missing.
+    :raises SwarmBroken: a process of the swarm has ended; its own words are on standard error.
     """
     stop = stop or asyncio.Event()
+    PluginManager().backend(plan.backend)
     allow_many_files(-(-plan.clients // plan.processes))
     async with contextlib.AsyncExitStack() as stack:
-        workers = [await stack.enter_async_context(_worker(plan, index)) for index in range(plan.processes)]
+        workers = [await stack.enter_async_context(_worker(plan, index)) for index in range(plan.crew())]
         course = _Course(plan=plan, workers=workers)
         listening = [asyncio.ensure_future(worker.listen()) for worker in workers]
         try:
@@ -81,14 +96,13 @@ async def run(plan: Plan, stop: asyncio.Event | None = None) -> AsyncGenerator[M
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_EVERY):
                         await _any(stop, listening, finishing=course.phase == "finishing")
-            for task in listening:
-                task.result()
+                for worker, task in zip(workers, listening, strict=True):
+                    if task.done():
+                        task.result()
+                        await course.has_ended(worker)
         finally:
             for task in listening:
                 task.cancel()
-        codes = [await worker.process.wait() for worker in workers]
-        if any(codes):
-            raise RuntimeError(f"a process of the swarm broke down (exit code {next(filter(None, codes))})")
         course.phase = "over"
         yield course.moment()
 
@@ -101,21 +115,31 @@ class _Course:
     workers: list[_Worker]
     phase: str = "gathering"
     _began: float = field(factory=time.monotonic, init=False)
-    _busy: Busy = field(factory=Busy, init=False)
+    _pressure: Pressure = field(init=False)
     _gathered_after: float | None = field(default=None, init=False)
     _storm_at: float | None = field(default=None, init=False)
     _healed_after: float | None = field(default=None, init=False)
     _left_behind: int | None = field(default=None, init=False)
     _interrupted: bool = field(default=False, init=False)
     _finish_by: float = field(default=float("inf"), init=False)
+    _killed: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pressure = Pressure(self.plan)
 
     def moment(self) -> Moment:
         """Add up what the workers have said."""
+        elapsed, tally = self._elapsed(), Tally.sum(worker.tally for worker in self.workers)
+        self._pressure.look(elapsed, tally)
+        if self._killed:
+            tally.errors["finish: not in time, so the process was ended"] += 1
         return Moment(
-            elapsed=self._elapsed(),
+            elapsed=elapsed,
             phase=self.phase,
-            tally=Tally.sum(worker.tally for worker in self.workers),
-            busy=self._busy.share(),
+            tally=tally,
+            busy=self._pressure.busy(),
+            own_full=self._pressure.own_full,
+            busy_full=self._pressure.busy_full,
             gathered_after=self._gathered_after,
             storm_at=self._storm_at,
             healed_after=self._healed_after,
@@ -128,9 +152,11 @@ class _Course:
         seen = self.moment()
         plan, elapsed = self.plan, seen.elapsed
         if self.phase == "finishing":
-            if elapsed > self._finish_by:
+            if elapsed > self._finish_by and not self._killed:
+                self._killed = True
                 for worker in self.workers:
-                    worker.process.kill()
+                    with contextlib.suppress(ProcessLookupError):
+                        worker.process.kill()
             return seen
         if self._gathered_after is None and seen.tally.counts[Count.BEGUN] >= plan.clients:
             self._gathered_after, self.phase = elapsed, "holding"
@@ -152,9 +178,18 @@ class _Course:
             await self._tell(FINISH)
         return self.moment()
 
+    async def has_ended(self, worker: _Worker) -> None:
+        """Take the end of a process.
+
+        :raises SwarmBroken: it was not to end, or not so.
+        """
+        code = await worker.process.wait()
+        if not self._killed and (code or self.phase != "finishing"):
+            raise SwarmBroken(f"a process of the swarm broke down (exit code {code})")
+
     def _all_back(self) -> bool:
-        counts = [worker.tally.counts for worker in self.workers]
-        return all(0 < each[Count.CUT] <= each[Count.RETURNED] for each in counts)
+        tallies = [worker.tally for worker in self.workers]
+        return all(each.stormed and each.counts[Count.CUT] <= each.counts[Count.RETURNED] for each in tallies)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
@@ -176,8 +211,10 @@ async def _worker(plan: Plan, index: int) -> AsyncGenerator[_Worker, None]:
     )
     try:
         assert process.stdin is not None  # noqa: S101 - it is a pipe
-        process.stdin.write(sized(Order(plan=plan, index=index)))
-        await process.stdin.drain()
+        # One that has broken down at once is found out by its end.
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(sized(Order(plan=plan, index=index)))
+            await process.stdin.drain()
         yield _Worker(process)
     finally:
         if process.returncode is None:

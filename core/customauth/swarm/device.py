@@ -43,6 +43,8 @@ class Device:
     _finishing: bool = field(default=False, init=False)
     _cut_at: float | None = field(default=None, init=False)
     _connected: bool = field(default=False, init=False)
+    _refreshing: bool = field(default=False, init=False)
+    _attempted_at: float = field(default=0.0, init=False)
     _client_id: str = field(default="", init=False)
 
     async def live(self) -> None:
@@ -52,6 +54,7 @@ class Device:
         first = True
         while not self._finishing:
             connection = await self._attempt()
+            self._is_refreshing(False)
             if first:
                 self.tally.count(Count.BEGUN)
                 first = False
@@ -63,9 +66,11 @@ class Device:
             end = await self._hold(connection)
             if end is _End.REFRESH:
                 self.tally.count(Count.REFRESHED)
-                await self._rest(self.backoff.spacing)
+                self._is_refreshing(True)
+                await self._rest(self._attempted_at + self.backoff.spacing - time.monotonic())
             elif end is _End.LOST:
                 await self._rest(self._wait_after_loss())
+        self._is_refreshing(False)
 
     def cut(self) -> None:
         """Take the loss that follows for the storm's."""
@@ -82,6 +87,7 @@ class Device:
         """Make one attempt, with fresh credentials."""
         plan = self.plan
         self.tally.count(Count.ATTEMPTS)
+        self._attempted_at = time.monotonic()
         try:
             who = plan.identities.identity(self.number)
             self._client_id = who.client_id
@@ -165,6 +171,10 @@ class Device:
         if publishing.qos:
             self.tally.count(Count.ACKNOWLEDGED)
             self.tally.time(Timed.PUBLISH, time.monotonic() - began)
+
+    def _is_refreshing(self, yes: bool) -> None:
+        self.tally.refreshing += yes - self._refreshing
+        self._refreshing = yes
 
     def _wait_after_loss(self) -> float:
         storm = self.plan.storm

@@ -1,30 +1,32 @@
 """A process that holds connections for a program that has no event loop of asyncio, such as Locust with gevent.
 
 On standard input: the length of the pickled plan on a line, the plan, then an order on each line, in JSON: ``id``,
-``do`` and what that needs. On standard output, in JSON too, a line for each answer, and for what happens unasked:
+``do`` and what that needs; the end of the input ends it. On standard output, in JSON too, a line for each answer, and
+for what happens unasked. An answer's ``ms`` are from when the library was asked, after signing and what came before:
 
-=====================================================  ==========================================================
+=====================================================  =============================================================
 before all else                                        ``ready``: it takes orders
-``connect``, ``number``                                ``id``, ``ms``, ``error``
+``connect``, ``number``                                ``id``, ``ms``, ``error``, ``cut``: it failed since we cut it off
 ``publish``, ``number``, ``topic``, ``payload``        the same; the payload is base64
 ``subscribe``, ``number``, ``topic``, ``qos``          the same
 ``close``, ``number``                                  the same
 ``cut``                                                the same; all connections are cut off at once
-unasked                                                ``number``, ``lost``: the class of the error
+unasked                                                ``number``, ``lost``: the class of the error, ``cut``: by us
 unasked                                                ``number``, ``topic``, ``payload``: a message that has come
-=====================================================  ==========================================================
+=====================================================  =============================================================
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import json
 import pickle
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import IO, Any
 
 from customauth.connecting import connect
@@ -32,7 +34,9 @@ from customauth.connection import Connection
 from customauth.errors import CustomAuthError
 from customauth.plugins import PluginManager
 from customauth.swarm.cut import cut_connections
-from customauth.swarm.pipes import lines_of, read_sized
+from customauth.swarm.identities import Identity
+from customauth.swarm.limits import allow_all_files
+from customauth.swarm.pipes import lines_of, read_sized, say
 from customauth.swarm.plan import Plan
 from customauth.swarm.telling import error_class
 
@@ -44,16 +48,17 @@ class NotConnected(CustomAuthError):
 class Driver:
     """The connections of one process, by the client's number.
 
-    :param say: is given every line that goes out.
+    :param say: is given every answer, and what happens unasked.
     """
 
-    def __init__(self, plan: Plan, say: _Say) -> None:
+    def __init__(self, plan: Plan, say: Callable[[Mapping[str, Any]], None]) -> None:
         self._plan = plan
         self._say = say
         self._plugins = PluginManager()
         self._plugins.backend(plan.backend)
         self._connections: dict[int, Connection] = {}
         self._watches: dict[int, set[asyncio.Task[None]]] = {}
+        self._cut: set[int] = set()
         self._under_way: set[asyncio.Task[None]] = set()
 
     def take(self, order: Mapping[str, Any]) -> None:
@@ -63,7 +68,9 @@ class Driver:
         task.add_done_callback(self._under_way.discard)
 
     async def aclose(self) -> None:
-        """End all connections."""
+        """End all connections, and give up what is under way."""
+        for task in self._under_way:
+            task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
         await asyncio.gather(*(self._close(number) for number in list(self._connections)))
 
@@ -71,29 +78,39 @@ class Driver:
         began = time.perf_counter()
         error = None
         try:
-            await self._do(order)
+            do = await self._prepared(order)
+            began = time.perf_counter()
+            await do()
         except CustomAuthError as failure:
             error = error_class(failure)
-        self._say({"id": order["id"], "ms": (time.perf_counter() - began) * 1000, "error": error})
+        milliseconds = (time.perf_counter() - began) * 1000
+        cut = error is not None and order.get("number") in self._cut
+        self._say({"id": order["id"], "ms": milliseconds, "error": error, "cut": cut})
 
-    async def _do(self, order: Mapping[str, Any]) -> None:
+    async def _prepared(self, order: Mapping[str, Any]) -> Callable[[], Awaitable[object]]:
+        """Do what comes before an order and is not timed; return what is."""
         match order["do"]:
             case "connect":
-                await self._connect(order["number"])
-            case "publish":
-                payload = base64.b64decode(order["payload"])
-                connection = self._connection(order["number"])
-                await connection.publish(order["topic"], payload, qos=order["qos"], timeout=self._plan.timeout)
-            case "subscribe":
-                await self._subscribe(order["number"], order["topic"], order["qos"])
-            case "close":
                 await self._close(order["number"])
-            case "cut":
-                cut_connections({self._plan.dialled_port()})
+                who = self._plan.identities.identity(order["number"])
+                return functools.partial(self._connect, order["number"], who)
+            case "publish":
+                return functools.partial(
+                    self._connection(order["number"]).publish,
+                    order["topic"],
+                    base64.b64decode(order["payload"]),
+                    qos=order["qos"],
+                    timeout=self._plan.timeout,
+                )
+            case "subscribe":
+                return functools.partial(self._subscribe, order["number"], order["topic"], order["qos"])
+            case "close":
+                return functools.partial(self._close, order["number"])
+            case _:
+                return self._cut_all
 
-    async def _connect(self, number: int) -> None:
-        await self._close(number)
-        plan, who = self._plan, self._plan.identities.identity(number)
+    async def _connect(self, number: int, who: Identity) -> None:
+        plan = self._plan
         connection = await connect(
             plan.endpoint,
             who.credentials,
@@ -106,7 +123,12 @@ class Driver:
             plugins=self._plugins,
         )
         self._connections[number] = connection
+        self._cut.discard(number)
         self._watches[number] = {asyncio.ensure_future(self._watch(number, connection))}
+
+    async def _cut_all(self) -> None:
+        self._cut.update(self._connections)
+        cut_connections({self._plan.dialled_port()})
 
     async def _subscribe(self, number: int, topic: str, qos: int) -> None:
         subscription = self._connection(number).subscribe(topic, qos=qos, timeout=self._plan.timeout)
@@ -123,7 +145,7 @@ class Driver:
     async def _watch(self, number: int, connection: Connection) -> None:
         ending = await connection.wait_closed()
         self._connections.pop(number, None)
-        self._say({"number": number, "lost": error_class(ending)})
+        self._say({"number": number, "lost": error_class(ending), "cut": number in self._cut})
 
     async def _close(self, number: int) -> None:
         for watch in self._watches.pop(number, ()):
@@ -139,17 +161,8 @@ class Driver:
             raise NotConnected("the client is not connected") from None
 
 
-class _Say:
-    """Standard output, a line of JSON at a time."""
-
-    def __call__(self, line: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
-        sys.stdout.flush()
-
-
 async def drive(plan: Plan, orders: IO[bytes]) -> None:
     """Take orders until there are no more."""
-    say = _Say()
     driver = Driver(plan, say)
     say({"ready": True})
     try:
@@ -163,6 +176,7 @@ def _main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Without a buffer, which would keep from the event loop what it has read too much.
     orders = open(sys.stdin.fileno(), "rb", buffering=0)  # noqa: SIM115 - for as long as the process lives
+    allow_all_files()
     plan = pickle.loads(read_sized(orders))  # noqa: S301 - written by the process that has started this one
     asyncio.run(drive(plan, orders))
 

@@ -141,16 +141,22 @@ class Table:
         return self._template(number).identity(number)
 
     def _template(self, number: int) -> Template:
-        row: dict[str, Any] = self.rows[number]
+        row: dict[str, Any] = dict(self.rows[number])
+        # What a row says goes before another way to the same that the template has.
+        if "signature" in row:
+            row["private_pem"] = None
+        if "token" in row and "jwt" not in row:
+            row["jwt"] = None
         return evolve(self.template, **row)
 
     @classmethod
     def read(cls, text: str, template: Template) -> Table:
         """Read a CSV file whose first line names its columns (:data:`COLUMNS`).
 
-        :raises CredentialError: when it is none, a column is unknown, or two rows have one client id.
+        :raises CredentialError: when it is none, has no rows, a column is unknown, or two rows have one client id.
         """
-        reader = csv.DictReader(io.StringIO(text), strict=True)
+        # Some spreadsheets begin their files with a byte order mark.
+        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
         names = reader.fieldnames or []
         unknown = [name for name in names if name not in COLUMNS]
         if not names or unknown:
@@ -166,6 +172,8 @@ class Table:
             raise CredentialError(
                 f"--csv: line {reader.line_num} is no CSV ({error}); quote what holds commas"
             ) from None
+        if not rows:
+            raise CredentialError("--csv: there are no rows; give one for each client below the names of the columns")
         ids = [row["client_id"] for row in rows if "client_id" in row]
         if len(set(ids)) != len(ids):
             raise CredentialError("--csv: two rows have one client id; AWS would throw one of them out (E15)")

@@ -9,11 +9,14 @@ from attrs import define, field
 from customauth.errors import EndpointError
 from customauth.swarm.plan import Plan, processors
 from customauth.swarm.tally import Count, Tally, Timed
+from customauth.swarm.telling import NO_FILES_LEFT
 
 # A process has other files beside its connections, and a connection that ends has one for a while.
 _OTHER_FILES = 256
 # From here on a processor is taken for fully used; the rest is lost between processes.
 _FULL = 0.9
+# In parts so long it is looked at whether processors are full, in seconds: tallies come every half second.
+_PART = 2.0
 # Later than this an event loop adds to what it times, in seconds.
 _LATE = 0.05
 # Reason codes of a server that has enough: quota exceeded, server busy, connection rate exceeded (E9, F16).
@@ -43,6 +46,17 @@ def allow_many_files(connections: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else hard, hard))
 
 
+def allow_all_files() -> None:
+    """Raise this process's soft limit of open files to the hard one, where nobody knows how many there will be."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _busy_and_all() -> tuple[float, float] | None:
     """Return how long the machine's processors were busy, and how long they have run (proc(5)); in ticks."""
     try:
@@ -55,43 +69,82 @@ def _busy_and_all() -> tuple[float, float] | None:
     return sum(ticks) - idle, sum(ticks)
 
 
+def _share(since: tuple[float, float] | None, now: tuple[float, float] | None) -> float:
+    if since is None or now is None or now[1] <= since[1]:
+        return 0.0
+    return (now[0] - since[0]) / (now[1] - since[1])
+
+
 @define(eq=False)
-class Busy:
-    """How busy the machine is, whoever keeps it so."""
+class Pressure:
+    """How busy the processors are, part by part: in the average of a long run a storm of some seconds would vanish.
 
+    :ivar own_full: seconds in which the swarm used nearly all that its processes could have.
+    :ivar busy_full: seconds in which anybody used nearly all of the machine's.
+    """
+
+    plan: Plan
+    own_full: float = field(default=0.0, init=False)
+    busy_full: float = field(default=0.0, init=False)
     _start: tuple[float, float] | None = field(factory=_busy_and_all, init=False)
+    _part: tuple[float, float] | None = field(default=None, init=False)
+    _part_at: float = field(default=0.0, init=False)
+    _part_own: float = field(default=0.0, init=False)
 
-    def share(self) -> float:
+    def busy(self) -> float:
         """Return the share of all processors' time that was used since the start, 0 where it cannot be told."""
+        return _share(self._start, _busy_and_all())
+
+    def look(self, elapsed: float, tally: Tally) -> None:
+        """Take a moment of the run."""
+        seconds = elapsed - self._part_at
+        if seconds < _PART:
+            return
         now = _busy_and_all()
-        if now is None or self._start is None or now[1] <= self._start[1]:
-            return 0.0
-        return (now[0] - self._start[0]) / (now[1] - self._start[1])
+        if (tally.processor - self._part_own) / (seconds * _could_have(self.plan)) >= _FULL:
+            self.own_full += seconds
+        if _share(self._part or self._start, now) >= _FULL:
+            self.busy_full += seconds
+        self._part, self._part_at, self._part_own = now, elapsed, tally.processor
+
+
+def _could_have(plan: Plan) -> int:
+    return min(plan.crew(), processors())
 
 
 def own_share(tally: Tally, elapsed: float, plan: Plan) -> float:
     """Return which share of the time that its processes had the swarm itself has used, 0 to 1."""
-    available = elapsed * min(plan.processes, processors())
+    available = elapsed * _could_have(plan)
     return min(tally.processor / available, 1.0) if available else 0.0
 
 
-def limiting(tally: Tally, elapsed: float, busy: float, plan: Plan) -> list[str]:
-    """Say what held the swarm back, each in a sentence; empty when nothing here did."""
+def limiting(
+    tally: Tally, elapsed: float, busy: float, plan: Plan, *, own_full: float = 0.0, busy_full: float = 0.0
+) -> list[str]:
+    """Say what held the swarm back, each in a sentence; empty when nothing here did.
+
+    :param own_full: seconds in which the swarm's processes had no time left (:class:`Pressure`).
+    :param busy_full: seconds in which the machine had none.
+    """
     found = []
     throttled = sum(number for kind, number in tally.errors.items() if kind.endswith(_THROTTLED))
     if throttled:
         found.append(f"The endpoint throttles: {throttled} attempts or publishes were answered with a quota's code.")
-    files = sum(number for kind, number in tally.errors.items() if "EMFILE" in kind)
+    files = sum(number for kind, number in tally.errors.items() if kind.endswith(NO_FILES_LEFT))
     if files:
         found.append(f"Open files ran out {files} times (ulimit -n).")
     own = own_share(tally, elapsed, plan)
     if own >= _FULL:
         found.append(f"The swarm's own processor time: it used {own:.0%} of what its processes could have.")
+    elif own_full:
+        found.append(f"The swarm's own processor time: all of it for {own_full:.0f} of {elapsed:.0f} s.")
     elif busy >= _FULL:
-        found.append(f"The machine's processors: {busy:.0%} busy, {own:.0%} of the swarm's share its own.")
-    late = tally.times[Timed.LATE].percentile(0.95)
+        found.append(f"The machine's processors: {busy:.0%} busy; the swarm used {own:.0%} of what it could have.")
+    elif busy_full:
+        found.append(f"The machine's processors: for {busy_full:.0f} of {elapsed:.0f} s none was free.")
+    late = tally.times[Timed.LATE].percentile(0.99)
     if late is not None and late > _LATE:
-        found.append(f"The swarm's own event loops were late by {late * 1000:.0f} ms and more at times (p95).")
+        found.append(f"The swarm's own event loops were late by {late * 1000:.0f} ms and more at times (p99).")
     attempted = tally.counts[Count.BEGUN]
     if attempted and attempted / plan.rate < 0.8 * elapsed and attempted < plan.clients:
         found.append(f"Only {attempted} of {plan.clients} clients had made their first attempt at the end.")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import os
 import pickle
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Mapping
 from typing import IO, Any
 
 
@@ -38,6 +42,15 @@ async def lines_of(source: IO[bytes]) -> AsyncIterator[bytes]:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
     while line := await reader.readline():
         yield line
+
+
+def say(thing: Mapping[str, Any]) -> None:
+    """Write a line of JSON to standard output; when nobody reads it any more, to nowhere."""
+    rest = json.dumps(thing, separators=(",", ":")).encode() + b"\n"
+    # Without a buffer, of which Python would complain at exit when the reader has gone.
+    with contextlib.suppress(BrokenPipeError):
+        while rest:
+            rest = rest[os.write(sys.stdout.fileno(), rest) :]
 
 
 def _some(source: IO[bytes], most: int) -> bytes:

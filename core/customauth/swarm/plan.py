@@ -102,9 +102,20 @@ class Plan:
             raise EndpointError(f"a duration of {self.duration:g} s is out of range; give 0 or more")
         if self.refresh is not None:
             _positive("a refresh", self.refresh)
+        if self.keep_alive < 0:
+            raise EndpointError(f"a keep alive of {self.keep_alive} s is out of range; AWS takes 30 to 1200 (E10)")
+        if self.storm is not None and self.storm.after + self.storm.jitter > self.duration:
+            raise EndpointError(
+                f"a storm after {self.storm.after:g} s with a jitter of {self.storm.jitter:g} s is not over within a "
+                f"duration of {self.duration:g} s; give a longer --duration, or an earlier storm"
+            )
         known = self.identities.count
         if known is not None and known < self.clients:
             raise EndpointError(f"there are {known} identities for {self.clients} clients; give --clients {known}")
+
+    def crew(self) -> int:
+        """Return how many processes there are to be: none without a client."""
+        return min(self.processes, self.clients)
 
     def dialled_port(self) -> int:
         """Return the TCP port that connections are made to, the proxy's where there is one."""
@@ -114,6 +125,10 @@ class Plan:
     def publishes_per_second(self) -> float:
         """Return how many publishes a second all clients make together."""
         return 0.0 if self.publishing is None else self.clients / self.publishing.every
+
+    def refreshes_per_second(self) -> float:
+        """Return how many connections a second are made anew with fresh credentials."""
+        return 0.0 if self.refresh is None else self.clients / self.refresh
 
     def storm_rate(self) -> float:
         """Return how many connects a second a storm asks for; infinite without jitter."""

@@ -9,7 +9,7 @@ from attrs import frozen
 from customauth.errors import EndpointError
 from customauth.swarm.plan import Plan
 
-_AWS = re.compile(r"\.iot\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$", re.IGNORECASE)
+_AWS = re.compile(r"\.iot(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$", re.IGNORECASE)
 
 
 @frozen(kw_only=True)
@@ -49,6 +49,12 @@ def check_quotas(plan: Plan, quotas: Quotas) -> None:
     asked = [
         ("connects a second", plan.rate, quotas.connects, "--rate"),
         ("connects a second in the storm", plan.storm_rate(), quotas.connects, "a longer --storm-jitter"),
+        (
+            "connects a second to refresh",
+            plan.refreshes_per_second(),
+            quotas.connects,
+            "a longer --refresh",
+        ),
         ("connections", plan.clients, quotas.connections, "fewer --clients"),
         ("publishes a second", plan.publishes_per_second(), quotas.publishes, "a longer --publish-every"),
         ("publishes a second of one connection", each, quotas.publishes_each, "a longer --publish-every"),

@@ -23,7 +23,11 @@ SCHEMA = 1
 _SAMPLE = 1000
 
 _SCENARIOS = {
-    Timed.CONNECT: ("swarm/connect", "Swarm: connect", "From the call to the accepted CONNACK, while the fleet comes."),
+    Timed.CONNECT: (
+        "swarm/connect",
+        "Swarm: connect",
+        "From the call to the accepted CONNACK, of every accepted attempt.",
+    ),
     Timed.PUBLISH: ("swarm/publish", "Swarm: publish, QoS 1", "From the publish to its PUBACK, of all clients."),
     Timed.RETURN: (
         "swarm/return",
@@ -82,14 +86,17 @@ def document(plan: Plan, last: Moment, series: Series, held: Moment | None) -> d
         },
         "counts": {what.value: tally.counts[what] for what in Count},
         "connectedAtTheEnd": connected,
+        "refreshingAtTheEnd": held.tally.refreshing if held is not None else 0,
         "errors": dict(tally.errors.most_common()),
         "milliseconds": {what.value: tally.times[what].as_json() for what in Timed},
         "kibEach": round(held.tally.kib / connected, 1) if held is not None and connected and held.tally.kib else None,
         "limits": {
-            "by": limiting(tally, last.elapsed, last.busy, plan),
+            "by": limiting(tally, last.elapsed, last.busy, plan, own_full=last.own_full, busy_full=last.busy_full),
             "own": round(own_share(tally, last.elapsed, plan), 3),
             "ownProcessorSeconds": round(tally.processor, 2),
+            "ownFullSeconds": round(last.own_full, 1),
             "machineBusy": round(last.busy, 3),
+            "machineFullSeconds": round(last.busy_full, 1),
         },
         "series": series.points,
     }

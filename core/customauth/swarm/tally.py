@@ -107,6 +107,8 @@ class Tally:
 
     :ivar connected: connections that are up now.
     :ivar errors: how often each kind of error was met, by what was done, as ``connect: ConnackRefused 0x87``.
+    :ivar refreshing: clients on their way from one connection to the next, because their credentials were due.
+    :ivar stormed: processes that have cut their connections.
     :ivar processor: seconds of processor time that the processes have used.
     :ivar kib: what the connections add to the proportional set size (PSS) of the processes; 0 where it cannot be told.
     """
@@ -115,6 +117,8 @@ class Tally:
     errors: Counter[str] = field(factory=Counter)
     times: dict[Timed, Distribution] = field(factory=lambda: {each: Distribution() for each in Timed})
     connected: int = 0
+    refreshing: int = 0
+    stormed: int = 0
     processor: float = 0.0
     kib: int = 0
 
@@ -133,6 +137,8 @@ class Tally:
             "errors": dict(self.errors),
             "times": {what.value: times.dump() for what, times in self.times.items()},
             "connected": self.connected,
+            "refreshing": self.refreshing,
+            "stormed": self.stormed,
             "processor": self.processor,
             "kib": self.kib,
         }
@@ -145,6 +151,8 @@ class Tally:
             errors=Counter(document["errors"]),
             times={Timed(what): Distribution.load(times) for what, times in document["times"].items()},
             connected=document["connected"],
+            refreshing=document["refreshing"],
+            stormed=document["stormed"],
             processor=document["processor"],
             kib=document["kib"],
         )
@@ -159,6 +167,8 @@ class Tally:
             for what, times in tally.times.items():
                 whole.times[what].add_all(times)
             whole.connected += tally.connected
+            whole.refreshing += tally.refreshing
+            whole.stormed += tally.stormed
             whole.processor += tally.processor
             whole.kib += tally.kib
         return whole

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+
 from customauth.errors import ConnackRefused, ConnectError, Disconnected, RequestRefused, TlsFailed, UpgradeRejected
+
+NO_FILES_LEFT = "EMFILE"
+"""What the name of an error ends in when no more files may be opened."""
 
 
 def error_class(error: BaseException) -> str:
     """Return the class of an error with its code, as ``ConnackRefused 0x97``; no text of the error."""
     name = type(error).__name__
+    if _wants_files(error):
+        return f"{name} {NO_FILES_LEFT}"
     match error:
         case ConnackRefused() | RequestRefused():
             return f"{name} 0x{error.reason_code:02X}"
@@ -21,3 +28,11 @@ def error_class(error: BaseException) -> str:
             return f"{name} at {error.stage.value}"
         case _:
             return name
+
+
+def _wants_files(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

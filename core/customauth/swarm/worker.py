@@ -1,14 +1,15 @@
 """One process of a swarm. It reads its order and then commands, and says every half second what it has seen.
 
 On standard input: the length of the pickled :class:`~customauth.swarm.orders.Order` on a line, the order, then ``cut``
-or ``finish`` on lines of their own; the end of the input is a ``finish``. On standard output: a line of JSON for each
-:class:`~customauth.swarm.tally.Tally`.
+or ``finish`` on lines of their own. On standard output: a line of JSON for each
+:class:`~customauth.swarm.tally.Tally`. When the input ends without a ``finish``, the process that gave the orders
+has gone, and this one ends at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import pickle
 import signal
 import sys
@@ -20,7 +21,7 @@ from customauth.plugins import PluginManager
 from customauth.swarm.cut import cut_connections
 from customauth.swarm.device import Device
 from customauth.swarm.orders import CUT, FINISH, Order
-from customauth.swarm.pipes import lines_of, read_sized
+from customauth.swarm.pipes import lines_of, read_sized, say
 from customauth.swarm.tally import Tally, Timed
 
 _EVERY = 0.5
@@ -29,7 +30,7 @@ _LOOK = 0.05
 
 
 async def work(order: Order, commands: IO[bytes]) -> None:
-    """Let the clients live until the command to finish."""
+    """Let the clients live until the command to finish, or until nobody is left to give one."""
     loop = asyncio.get_running_loop()
     plan, tally = order.plan, Tally()
     plugins = PluginManager()
@@ -43,25 +44,34 @@ async def work(order: Order, commands: IO[bytes]) -> None:
     ]
     lives = asyncio.gather(*(device.live() for device in devices))
     watches = [asyncio.ensure_future(watch) for watch in (_tell(tally, idle), _look_at_lateness(tally))]
-    obeying = asyncio.ensure_future(_obey(commands, devices, {plan.dialled_port()}))
+    obeying = asyncio.ensure_future(_obey(commands, devices, tally, {plan.dialled_port()}))
     try:
-        await lives
+        await asyncio.wait((lives, obeying), return_when=asyncio.FIRST_COMPLETED)
+        if lives.done() or obeying.result():
+            await lives
+        else:
+            lives.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await lives
     finally:
         for task in (*watches, obeying):
             task.cancel()
     _say(tally, idle)
 
 
-async def _obey(commands: IO[bytes], devices: list[Device], ports: set[int]) -> None:
+async def _obey(commands: IO[bytes], devices: list[Device], tally: Tally, ports: set[int]) -> bool:
+    """Take commands; return whether they have ended with the one to finish."""
     async for line in lines_of(commands):
         if line.strip() == CUT:
             for device in devices:
                 device.cut()
             cut_connections(ports)
+            tally.stormed += 1
         elif line.strip() == FINISH:
-            break
-    for device in devices:
-        device.finish()
+            for device in devices:
+                device.finish()
+            return True
+    return False
 
 
 async def _tell(tally: Tally, idle: int) -> None:
@@ -80,8 +90,7 @@ async def _look_at_lateness(tally: Tally) -> None:
 def _say(tally: Tally, idle: int) -> None:
     tally.processor = time.process_time()
     tally.kib = max(_pss() - idle, 0)
-    sys.stdout.write(json.dumps(tally.dump(), separators=(",", ":")) + "\n")
-    sys.stdout.flush()
+    say(tally.dump())
 
 
 def _pss() -> int:

@@ -55,7 +55,10 @@ def axis(scale: Scale) -> Html:
 
 
 def _short(tick: float) -> str:
-    return f"{tick:,.0f}" if tick >= 100 else f"{tick:g}" if tick >= 0.001 or not tick else value_text(tick, "")
+    if tick >= 1000:
+        # Written out, neighbours would run into each other.
+        return f"{tick / 1e6:g}M" if tick >= 1e6 else f"{tick / 1000:g}k"
+    return f"{tick:.0f}" if tick >= 100 else f"{tick:g}" if tick >= 0.001 or not tick else value_text(tick, "")
 
 
 def _plot(marks: Iterable[Html]) -> Html:

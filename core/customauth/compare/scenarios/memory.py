@@ -50,4 +50,6 @@ class MemoryAndThreads(Scenario):
         )
         said, _ = await child("holding", subject, order)
         found = json.loads(said)
+        if "not_applicable" in found:
+            raise NotApplicable(found["not_applicable"])
         return Turn(measurements={"memory": (found["kib"],), "threads": (found["threads"],)})

@@ -8,18 +8,12 @@ from customauth.doctor.aws.case import Case, skipped, stopped
 from customauth.doctor.aws.claims import expiry
 from customauth.doctor.aws.clients import Refused
 from customauth.doctor.finding import Certainty, Check
+from customauth.rules.answer_texts import rule_of_answer
 
 _NAME = "test-invoke-authorizer"
 _RAISED = re.compile(r"Lambda function encountered error in execution:?\s*(?P<what>.*)", re.DOTALL | re.IGNORECASE)
+_NOT_UNDERSTOOD = "invocation result is in invalid format"  # C20
 _TIMED_OUT = re.compile(r"timed[ -]?out|time[ -]?out", re.IGNORECASE)
-# How an answer breaks the contract, by what AWS's text holds (C20).
-_BROKEN = (
-    ("invocation result is in invalid format", "answer-not-understood"),
-    ("at principalId", "answer-principal"),
-    ("policyDocuments failed", "answer-policies"),
-    ("at refreshAfterInSeconds", "answer-times"),
-    ("at disconnectAfterInSeconds", "answer-times"),
-)
 
 
 def explain_refusal(case: Case, refused: Refused) -> Check:
@@ -53,12 +47,10 @@ def _invalid_response(case: Case, text: str) -> Check:
     said = case.masking.line(text)
     raised = _RAISED.search(text)
     if raised is None:
-        for words, rule in _BROKEN:
-            if words.lower() in text.lower():
-                return stopped(
-                    _NAME, case.finding(rule, Certainty.CERTAIN, f"AWS says of the function's answer: {said}")
-                )
-        return stopped(_NAME, case.finding("answer-not-understood", Certainty.LIKELY, f"AWS says: {said}"))
+        rule = rule_of_answer(text)
+        if rule == "answer-not-understood" and _NOT_UNDERSTOOD not in text:
+            return stopped(_NAME, case.finding(rule, Certainty.LIKELY, f"AWS says: {said}"))
+        return stopped(_NAME, case.finding(rule, Certainty.CERTAIN, f"AWS says of the function's answer: {said}"))
     if case.not_run:
         return stopped(_NAME, detail=f"the function was not run: {said}")
     what = case.masking.line(raised["what"]) or "it does not say why"

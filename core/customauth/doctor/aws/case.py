@@ -168,9 +168,7 @@ class Case:
             "domain_configuration": self.domain,
             "endpoint": self.host,
             "function": None if function is None else function.name,
-            "log": None
-            if function is None
-            else f"aws logs tail {self.log_group} --since 15m --region {function.region}",
+            "log_group": None if function is None else self.log_group,
             "region": self.region,
             "token_key_name": None if authorizer is None else authorizer.token_key_name,
         } | more

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from customauth import _parameters as grammar
@@ -30,7 +30,11 @@ class Masking:
     """Masks the secrets of a set-up in AWS's texts and in logs."""
 
     def __init__(self, setup: Setup) -> None:
-        self._forms = sorted(set(_forms(setup)), key=len, reverse=True)
+        forms = sorted(set(_forms(setup)), key=len, reverse=True)
+        # A client id is no secret, not even where the token is the same or a part of it.
+        self._client_id = setup.client_id
+        self._forms = [form for form in forms if form not in setup.client_id]
+        self._in_client_id = [form for form in forms if form in setup.client_id]
 
     @staticmethod
     def name(text: str) -> str:
@@ -41,15 +45,22 @@ class Masking:
 
     def words(self, text: str) -> str:
         """Return a text of our own without what of the set-up is secret: what it quotes is somebody else's."""
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        return text
+        masked = _masked(text, self._forms)
+        if not self._in_client_id:
+            return masked
+        return self._client_id.join(_masked(piece, self._in_client_id) for piece in masked.split(self._client_id))
 
     def line(self, text: str) -> str:
         """Return the first line of a text without what is or looks secret, and not too long."""
         first = self.words(next((line.strip() for line in text.splitlines() if line.strip()), ""))
         first = _LOOKS_SECRET.sub(lambda found: found[0] if _is_harmless(found[0]) else MASK, first)
         return first if len(first) <= _LONGEST_LINE else f"{first[:_LONGEST_LINE]}…"
+
+
+def _masked(text: str, forms: Iterable[str]) -> str:
+    for form in forms:
+        text = text.replace(form, MASK)
+    return text
 
 
 def _is_harmless(run: str) -> bool:

@@ -6,7 +6,7 @@ import re
 
 from customauth.doctor.finding import Check, Finding
 from customauth.doctor.lint.sight import Sight, reported, skipped, warned
-from customauth.endpoint import ALPN, DEFAULT_PATH, DEFAULT_PORT, Endpoint, Transport, authority
+from customauth.endpoint import ALPN, DEFAULT_PATH, DEFAULT_PORT, Endpoint, Transport
 
 _NO_ENDPOINT = "no endpoint is given"
 _AWS = re.compile(
@@ -77,8 +77,7 @@ def path(sight: Sight) -> Check | None:
         return reported("WebSocket path", otherwise=DEFAULT_PATH)
     evidence = f"the WebSocket is opened at {endpoint.path[:64]!r}, and AWS opens it at {DEFAULT_PATH}"
     find = sight.possible if endpoint.path == "/" else sight.likely
-    told = {"endpoint": authority(endpoint.host, endpoint.port) if endpoint.port != DEFAULT_PORT else endpoint.host}
-    return reported("WebSocket path", find("websocket-path", evidence, told), otherwise="")
+    return reported("WebSocket path", find("websocket-path", evidence), otherwise="")
 
 
 def _about_name(sight: Sight, endpoint: Endpoint) -> list[Finding]:

@@ -12,6 +12,7 @@ from customauth import _parameters as grammar
 from customauth.doctor.finding import Certainty, Check, Finding, Outcome, Stage
 from customauth.doctor.parameters import Parameter, parameters_of, showable
 from customauth.doctor.setup import Setup
+from customauth.endpoint import DEFAULT_PORT, authority
 
 _REGION = re.compile(r"\biot\.([a-z]{2}(?:-[a-z]+)+-\d)\.(?:amazonaws\.com|api\.aws)", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_@-]{1,128}")
@@ -51,8 +52,8 @@ class Sight:
         if self.setup.client_id and self.setup.client_id_given:
             told["client_id"] = self.setup.client_id
         if self.setup.endpoint is not None:
-            host = self.setup.endpoint.host
-            told["endpoint"] = host
+            host, port = self.setup.endpoint.host, self.setup.endpoint.port
+            told["endpoint"] = host if port == DEFAULT_PORT else authority(host, port)
             match = _REGION.search(host)
             if match is not None:
                 told["region"] = match[1].lower()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from customauth import _parameters as grammar
 from customauth.doctor.finding import Check, Finding
 from customauth.doctor.lint.names import MISREAD
 from customauth.doctor.lint.sight import Sight, reported, skipped, warned
-from customauth.doctor.parameters import Parameter, candidates, first
+from customauth.doctor.parameters import Parameter, candidates, first, pieces_cut_off
 from customauth.doctor.setup import Origin
 from customauth.request import CredentialsIn
 
@@ -33,19 +32,6 @@ def token(sight: Sight) -> Check:
     if not findings and text != text.strip():
         return warned("token", "it has white space at its beginning or end, which must be signed too")
     return reported("token", *findings, otherwise=f"length {len(text)}")
-
-
-def following(sight: Sight, parameter: Parameter) -> list[Parameter]:
-    """Return the parameters after it that may be pieces of its value, cut off by a raw ``&``."""
-    place = list(sight.parameters).index(parameter)
-    pieces = []
-    for other in sight.parameters[place + 1 :]:
-        if other.place is not parameter.place or other.name.lower().startswith("x-amz-"):
-            break
-        if other.name in grammar.SDK_NAMES:
-            break
-        pieces.append(other)
-    return pieces
 
 
 def _sent(sight: Sight) -> Parameter | None:
@@ -108,7 +94,7 @@ def _about_encoding(sight: Sight, parameter: Parameter) -> list[Finding]:
             return [sight.likely("token-unencoded", "the token has characters that a header does not carry")]
         return []
     findings = []
-    pieces = following(sight, parameter)
+    pieces = pieces_cut_off(sight.parameters, parameter)
     if any(not piece.raw_value and "=" not in piece.raw_name for piece in pieces):
         evidence = "what looks like a piece of the token follows it after a raw &"
         findings.append(sight.likely("token-unencoded", evidence))

@@ -12,8 +12,7 @@ from attrs import field, frozen
 
 from customauth.doctor.lint.jwt import read_jwt
 from customauth.doctor.lint.sight import Sight
-from customauth.doctor.lint.token import following
-from customauth.doctor.parameters import Parameter, candidates, first
+from customauth.doctor.parameters import Parameter, candidates, first, pieces_cut_off
 
 _MISMATCH = "signature-mismatch"
 _NEWLINE = "token-newline"
@@ -89,7 +88,7 @@ def _as_sent(sight: Sight, token: str, parameter: Parameter) -> Iterator[tuple[s
     elif raw != token:
         yield _UNENCODED, "the signature is over the token as it is sent, which AWS decodes first", raw
     whole_raw, whole = raw, token
-    for piece in following(sight, parameter)[:_MOST_PIECES]:
+    for piece in pieces_cut_off(sight.parameters, parameter)[:_MOST_PIECES]:
         more = f"{piece.raw_name}={piece.raw_value}" if piece.raw_value else piece.raw_name
         whole_raw, whole = f"{whole_raw}&{more}", f"{whole}&{unquote(more)}"
         for text in (whole_raw, whole):

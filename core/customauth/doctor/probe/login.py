@@ -7,13 +7,15 @@ from collections.abc import AsyncGenerator
 from attrs import evolve, frozen
 
 from customauth.doctor.finding import Check, Finding, Outcome
-from customauth.doctor.probe.conversation import Answer, Conversation, open_pipe
+from customauth.doctor.probe.conversation import Answer, Conversation
+from customauth.doctor.probe.exchange import exchange
+from customauth.doctor.probe.mended import try_mends
 from customauth.doctor.probe.packets import CannotBeSent, ConnectBytes, connect_bytes
-from customauth.doctor.probe.refusals import meaning
+from customauth.doctor.probe.refusals import is_bare, meaning
 from customauth.doctor.probe.result import Attempt, Ending, Reached
 from customauth.doctor.probe.tls import Offer
 from customauth.doctor.probe.topics import try_topics
-from customauth.doctor.probe.trip import Stopwatch, Trip, certain, check
+from customauth.doctor.probe.trip import Trip, certain, check
 from customauth.endpoint import ALPN, Transport
 from customauth.mqtt import MqttVersion
 
@@ -37,6 +39,7 @@ async def log_in(trip: Trip) -> AsyncGenerator[Check, None]:
     device = trip.setup.version
     tried_topics = explained = False
     told: tuple[Finding, ...] = ()
+    bare: dict[MqttVersion, Answer] = {}
     for version in _order(trip):
         if _is_settled(trip, version):
             continue
@@ -61,6 +64,8 @@ async def log_in(trip: Trip) -> AsyncGenerator[Check, None]:
         otherwise = None if explained else await _otherwise(trip, version, made.answer)
         explained = explained or (otherwise is not None and bool(otherwise.findings))
         findings = _told(trip, version, made, told)
+        if is_bare(version, made.answer):
+            bare[version] = made.answer
         if version is not device and version is _order(trip)[0]:
             # Whether it concerns the device is seen at its own version.
             told, findings = findings, ()
@@ -68,6 +73,12 @@ async def log_in(trip: Trip) -> AsyncGenerator[Check, None]:
         yield _with_findings(made.check, () if explained else findings, informs_only=version is not device)
         if otherwise is not None:
             yield otherwise
+    # Whoever only closes may not have read the credentials at all.
+    is_judged = any(answer.ending is Ending.REFUSED for answer in bare.values())
+    if is_judged and not trip.result.accepted:
+        version, refused = next(iter(bare.items()))
+        async for tried in try_mends(trip, version, refused):
+            yield tried
 
 
 def _told(trip: Trip, version: MqttVersion, made: _Made, told: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -119,22 +130,8 @@ async def _connect(trip: Trip, version: MqttVersion) -> _Made | Check:
 async def _attempt(
     trip: Trip, version: MqttVersion, packet: ConnectBytes, offer: Offer, name: str, differing: str = ""
 ) -> _Made:
-    await trip.take_turn()
-    pipe = await open_pipe(trip, offer)
-    watch = Stopwatch()
-    if isinstance(pipe, str):
-        answer = Answer(ending=Ending.UNREACHED, said=pipe)
-        conversation = None
-    else:
-        conversation = Conversation(trip, version, pipe)
-        try:
-            answer = await conversation.connect(packet)
-        except BaseException:
-            pipe.abort()
-            raise
-        if answer.ending is not Ending.ACCEPTED:
-            await pipe.close()
-            conversation = None
+    made = await exchange(trip, version, packet, offer)
+    answer, conversation = made.answer, made.conversation
     trip.result.attempts.append(
         Attempt(
             version=version,
@@ -145,10 +142,10 @@ async def _attempt(
         )
     )
     if conversation is not None:
-        seen = check(name, Outcome.PASSED, f"{answer.said}{_side_effect(trip)}", watch)
+        seen = check(name, Outcome.PASSED, f"{answer.said}{_side_effect(trip)}")
     else:
-        seen = check(name, Outcome.STOPPED, answer.said, watch, meaning(trip, version, answer))
-    return _Made(answer=answer, check=seen, conversation=conversation)
+        seen = check(name, Outcome.STOPPED, answer.said, findings=meaning(trip, version, answer))
+    return _Made(answer=answer, check=evolve(seen, seconds=made.seconds), conversation=conversation)
 
 
 async def _otherwise(trip: Trip, version: MqttVersion, answer: Answer) -> Check | None:

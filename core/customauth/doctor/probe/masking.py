@@ -18,14 +18,14 @@ _SHORTEST = 4
 
 @frozen
 class Masking:
-    """Masks the secrets of one set-up."""
+    """Masks the secrets of one set-up, or of several."""
 
     _secrets: tuple[str, ...] = field(repr=False)
 
     @classmethod
-    def of(cls, setup: Setup) -> Masking:
+    def of(cls, *setups: Setup) -> Masking:
         """Gather the secrets: password, token, signature, JWT, and all values that travel with them."""
-        found = {value for value in _values(setup) if len(value) >= _SHORTEST}
+        found = {value for setup in setups for value in _values(setup) if len(value) >= _SHORTEST}
         found |= {grammar.decode_leniently(value) for value in found}
         found |= {quote(value, safe="", errors="replace") for value in found}
         return cls(tuple(sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)))

@@ -33,6 +33,13 @@ def meaning(trip: Trip, version: MqttVersion, answer: Answer) -> list[Finding]:
     return found
 
 
+def is_bare(version: MqttVersion, answer: Answer) -> bool:
+    """Say whether the login was refused and no reason is given: by a code, or to MQTT 3.1.1 by closing (F1, F3)."""
+    if answer.ending is Ending.CLOSED:
+        return version is MqttVersion.V311
+    return answer.ending is Ending.REFUSED and (version, answer.reason_code or 0) in _LOGIN
+
+
 def _meaning(trip: Trip, version: MqttVersion, answer: Answer) -> list[Finding]:
     match answer.ending:
         case Ending.REFUSED:

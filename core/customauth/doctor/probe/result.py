@@ -43,8 +43,8 @@ class Attempt:
 
     :ivar reason_code: of the CONNACK, by the numbers of ``version``; None without one.
     :ivar reason_string: of an MQTT 5 CONNACK, where there is one.
-    :ivar differing: in what it was made in another way than the device's, such as ``ALPN mqtt``; empty for nothing
-        but the MQTT version.
+    :ivar differing: in what it was made in another way than the device's, such as ``ALPN mqtt``, or ``time``; empty
+        for nothing but the MQTT version.
     """
 
     version: MqttVersion
@@ -54,13 +54,29 @@ class Attempt:
     differing: str = ""
 
 
+@frozen(kw_only=True)
+class MendTried:
+    """One CONNECT in which something that was suspected was mended, else just as the device sends it.
+
+    :ivar rules: what was mended.
+    :ivar how: in words, behind ``with``.
+    :ivar accepted: whether the server took it and still refuses the device's own; None where how they ended tells
+        neither.
+    """
+
+    rules: tuple[str, ...]
+    how: str
+    accepted: bool | None
+
+
 @define(kw_only=True)
 class ProbeResult:
     """Filled in by :func:`customauth.doctor.probe.probe` as it goes; complete when that has ended.
 
     :ivar version: the MQTT version that the device speaks.
     :ivar reached: the last step that went well.
-    :ivar attempts: every CONNECT that was sent, in order.
+    :ivar attempts: every CONNECT that was sent with the device's own credentials, in order.
+    :ivar mends: every CONNECT that was sent with other credentials than the device's own, in order.
     :ivar upgrade_status: the HTTP status that answered the device's WebSocket request, None without one.
     :ivar subscribed: the reason code of each topic filter that was tried and answered.
     :ivar published: the reason code of each topic that was published to and answered.
@@ -69,6 +85,7 @@ class ProbeResult:
     version: MqttVersion = MqttVersion.V5
     reached: Reached = Reached.NOTHING
     attempts: list[Attempt] = Factory(list)
+    mends: list[MendTried] = Factory(list)
     upgrade_status: int | None = None
     subscribed: dict[str, int] = Factory(dict)
     published: dict[str, int] = Factory(dict)

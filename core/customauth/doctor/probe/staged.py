@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from customauth.doctor.finding import Check, Outcome
+from customauth.doctor.mending import Mend
 from customauth.doctor.probe.handshakes import shake_hands
 from customauth.doctor.probe.login import log_in
 from customauth.doctor.probe.masking import Masking
 from customauth.doctor.probe.reaching import reach
 from customauth.doctor.probe.result import ProbeResult, Reached
-from customauth.doctor.probe.trip import Trace, Trip, check
+from customauth.doctor.probe.trip import Trace, Trip, Turns, check
 from customauth.doctor.probe.upgrading import open_and_close
 from customauth.doctor.setup import Setup
 from customauth.endpoint import Transport
@@ -31,6 +32,7 @@ async def probe(
     result: ProbeResult | None = None,
     trace: Trace | None = None,
     publish: bool = False,
+    mends: Sequence[Mend] = (),
     pause: float = 1.1,
 ) -> AsyncGenerator[Check, None]:
     """Connect as the device does, step by step, and in other ways beside it where that tells why a step fails.
@@ -42,6 +44,7 @@ async def probe(
     :param result: filled in on the way.
     :param trace: is told of each packet, secrets masked.
     :param publish: publish to the topics of the set-up too; otherwise that is skipped, for it has effects.
+    :param mends: what is sent once each where the login is refused and no reason is given, until one is accepted.
     :param pause: seconds between two CONNECTs of one client id (E9).
     """
     result = ProbeResult() if result is None else result
@@ -53,10 +56,11 @@ async def probe(
         setup=setup,
         endpoint=setup.endpoint,
         result=result,
-        masking=Masking.of(setup),
+        masking=Masking.of(setup, *(mend.setup for mend in mends)),
         trace=trace,
         publish=publish,
-        pause=pause,
+        mends=tuple(mends),
+        turns=Turns(pause=pause),
     )
     is_websocket = setup.endpoint.transport is Transport.WSS
     for step, reached in _STEPS:

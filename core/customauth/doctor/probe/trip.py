@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from customauth.dialing.deadline import Deadline
 from customauth.dialing.tcp import Address
 from customauth.doctor.finding import Certainty, Check, Finding, Outcome, Stage
+from customauth.doctor.mending import Mend
 from customauth.doctor.probe.masking import Masking
 from customauth.doctor.probe.result import ProbeResult
 from customauth.doctor.probe.tls import Failure, Offer, TlsPipe, Trouble, shake_hands
@@ -35,10 +36,28 @@ class Route:
 
 
 @define(eq=False)
+class Turns:
+    """Keeps the CONNECTs of one client id apart (E9).
+
+    :ivar pause: seconds between two of them.
+    """
+
+    pause: float = 1.1
+    _connected_at: float | None = field(default=None, init=False)
+
+    async def take(self, client_id: str) -> None:
+        """Wait until the client id may connect again."""
+        loop = asyncio.get_running_loop()
+        if self._connected_at is not None and client_id:
+            await asyncio.sleep(max(0.0, self._connected_at + self.pause - loop.time()))
+        self._connected_at = loop.time()
+
+
+@define(eq=False)
 class Trip:
     """One probe under way.
 
-    :ivar pause: seconds between two CONNECTs of one client id (E9).
+    :ivar mends: what to send in place of the set-up's own credentials where these are refused without a reason.
     :ivar route: None until TCP connections come about.
     """
 
@@ -48,9 +67,9 @@ class Trip:
     masking: Masking
     trace: Trace | None = None
     publish: bool = False
-    pause: float = 1.1
+    mends: tuple[Mend, ...] = ()
+    turns: Turns = Factory(Turns)
     route: Route | None = None
-    _connected_at: float | None = field(default=None, init=False)
 
     def tell(self, label: str, data: bytes) -> None:
         """Tell of bytes of the peer."""
@@ -93,13 +112,6 @@ class Trip:
         except ConnectError as error:
             return Failure(trouble=Trouble.CLOSED, said=str(error))
         return await shake_hands(connected, self.endpoint, offer, self.setup.timeout)
-
-    async def take_turn(self) -> None:
-        """Wait until the client id may connect again (E9)."""
-        loop = asyncio.get_running_loop()
-        if self._connected_at is not None and self.setup.client_id:
-            await asyncio.sleep(max(0.0, self._connected_at + self.pause - loop.time()))
-        self._connected_at = loop.time()
 
 
 class Stopwatch:

@@ -1,0 +1,169 @@
+"""The process beside a Locust process, which holds its connections, seen from Locust.
+
+:mod:`customauth.swarm.driver` is what runs there.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import gevent
+from attrs import define, field
+from gevent import subprocess
+from gevent.event import AsyncResult
+from gevent.queue import Queue
+from locust.env import Environment
+
+from customauth.errors import EndpointError
+from customauth.plugins import PluginManager
+from customauth.swarm.numbers import NumbersHere, NumbersOfMaster, numbers_of
+from customauth.swarm.pipes import sized
+from customauth.swarm.plan import Plan
+from customauth.swarm.quotas import Quotas, check_quotas, is_aws
+from customauth.swarm.scenario_file import read_scenario
+
+_ENDED = "the process that holds the connections has ended"
+
+
+class _Told(Protocol):
+    def lost(self, kind: str, *, cut: bool) -> None: ...
+
+    def on_message(self, topic: str, payload: bytes) -> None: ...
+
+
+def planned(scenario: str | Path, *, beyond_quotas: bool) -> Plan:
+    """Read a scenario file for Locust.
+
+    :raises EndpointError: as :func:`customauth.swarm.read_scenario`, or it is above AWS's quotas.
+    :raises CredentialError: credentials that cannot work.
+    :raises BackendError: the backend is unknown, or its library is missing.
+    """
+    plan = read_scenario(Path(scenario)).plan()
+    PluginManager().backend(plan.backend)
+    if is_aws(plan) and not beyond_quotas:
+        try:
+            check_quotas(plan, Quotas())
+        except EndpointError as error:
+            raise EndpointError(f"{error}; in a locustfile that is beyond_quotas = True") from None
+    return plan
+
+
+@define(eq=False)
+class Fleet:
+    """The clients of one Locust process, and the process that holds their connections."""
+
+    plan: Plan
+    clients: dict[int, _Told] = field(factory=dict)
+    _numbers: NumbersHere | NumbersOfMaster = field(kw_only=True)
+    _process: Any = field(default=None, init=False)
+    # Written by one greenlet alone: Locust kills users at any moment, which must not leave half a line.
+    _orders: Queue = field(factory=Queue, init=False)
+    _answers: dict[int, AsyncResult] = field(factory=dict, init=False)
+    _asked: int = field(default=0, init=False)
+    _ended: bool = field(default=False, init=False)
+    _storm: Any = field(default=None, init=False)
+
+    @staticmethod
+    def of(environment: Environment, scenario: str | Path, *, beyond_quotas: bool) -> Fleet:
+        """Return the fleet of an environment, started when first asked for.
+
+        :raises CustomAuthError: as :func:`planned`.
+        :raises RuntimeError: its process does not start.
+        """
+        fleet = _FLEETS.get(environment)
+        if fleet is None:
+            fleet = Fleet(planned(scenario, beyond_quotas=beyond_quotas), numbers=numbers_of(environment))
+            fleet._start(environment)
+            _FLEETS[environment] = fleet
+        return fleet
+
+    def take_number(self) -> int:
+        """Return a number that no other client of the whole fleet has."""
+        return self._numbers.take()
+
+    def give_back(self, number: int) -> None:
+        """Take back the number of a client that is no more."""
+        self.clients.pop(number, None)
+        self._numbers.give_back(number)
+
+    def ask(self, **order: Any) -> dict[str, Any]:
+        """Give an order and wait for its answer."""
+        self._asked += 1
+        asked = self._asked
+        if self._ended:
+            return {"ms": 0.0, "error": _ENDED}
+        answer = self._answers[asked] = AsyncResult()
+        self._orders.put(json.dumps({"id": asked, **order}).encode() + b"\n")
+        found: dict[str, Any] = answer.get()
+        return found
+
+    def _start(self, environment: Environment) -> None:
+        self._process = subprocess.Popen(  # our own program, and no shell
+            [sys.executable, "-m", "customauth.swarm.driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(sized(self.plan))
+            self._process.stdin.flush()
+        # What it has to import is no time of a client's.
+        if not self._process.stdout.readline():
+            raise RuntimeError("the process that holds the connections did not start; see what it said above")
+        gevent.spawn(self._listen)
+        gevent.spawn(self._write)
+        # Locust has no types for its events.
+        events: Any = environment.events
+        events.quitting.add_listener(self._quit)
+        if self.plan.storm is not None:
+            events.spawning_complete.add_listener(self._storm_later)
+            events.test_stop.add_listener(self._no_storm)
+
+    def _write(self) -> None:
+        # When the process has ended, its output tells so.
+        with contextlib.suppress(OSError):
+            while (line := self._orders.get()) is not None:
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
+            self._process.stdin.close()
+
+    def _listen(self) -> None:
+        # A process that is killed may leave half a line.
+        while (line := self._process.stdout.readline()).endswith(b"\n"):
+            said = json.loads(line)
+            client = self.clients.get(said.get("number"))
+            if "id" in said:
+                self._answers.pop(said["id"]).set(said)
+            elif client is None:
+                # It was stopped meanwhile.
+                continue
+            elif "lost" in said:
+                client.lost(said["lost"], cut=said["cut"])
+            else:
+                # What a user does there may wait for an answer, which is read here.
+                gevent.spawn(client.on_message, said["topic"], base64.b64decode(said["payload"]))
+        self._ended = True
+        for answer in self._answers.values():
+            answer.set({"ms": 0.0, "error": _ENDED})
+
+    def _storm_later(self, **_: Any) -> None:
+        storm = self.plan.storm
+        assert storm is not None  # noqa: S101 - it is listened for only then
+        # Once in a test: its number of users may be changed while it runs.
+        if self._storm is None:
+            self._storm = gevent.spawn_later(storm.after, self.ask, do="cut")
+
+    def _no_storm(self, **_: Any) -> None:
+        if self._storm is not None:
+            self._storm.kill()
+            self._storm = None
+
+    def _quit(self, **_: Any) -> None:
+        self._orders.put(None)
+        self._process.wait()
+
+
+_FLEETS: WeakKeyDictionary[Environment, Fleet] = WeakKeyDictionary()
