@@ -100,5 +100,14 @@ def test_the_page_of_a_report_without_cells_can_be_made() -> None:
     assert "0 MQTT backends compared" in render(empty)
 
 
+def test_the_page_of_one_backend_alone_says_so() -> None:
+    report = sample_report.sample_report()
+    first = report.environments[0]
+    name = next(iter(first.backends))
+    cells = tuple(cell for cell in report.cells if (cell.environment, cell.backend) == (first.id, name))
+    alone = evolve(report, environments=(evolve(first, backends={name: first.backends[name]}),), cells=cells)
+    assert "1 MQTT backend measured" in render(alone)
+
+
 def test_the_same_report_makes_the_same_page() -> None:
     assert render(sample_report.sample_report()) == render(sample_report.sample_report())

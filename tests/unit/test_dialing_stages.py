@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import ssl
 import subprocess
 import sys
@@ -60,6 +61,32 @@ def test_a_closed_port_is_told(loop: str) -> None:
         assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
     run(main(), loop)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of open files is lowered to what /proc shows")
+def test_a_process_that_may_open_no_more_files_is_told_so() -> None:
+    import resource
+
+    async def main() -> None:
+        async with servers.closed_port() as endpoint:
+            with pytest.raises(ConnectionRefused):
+                await dial(Listener, endpoint, LIMIT)
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+            # Those in between that are free, too, so that the next one would be beyond the limit.
+            plugs = [os.dup(0)]
+            while plugs[-1] < highest:
+                plugs.append(os.dup(0))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (plugs[-1] + 1, hard))
+            try:
+                with pytest.raises(ConnectionRefused, match="Too many open files"):
+                    await dial(Listener, endpoint, LIMIT)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                for plug in plugs:
+                    os.close(plug)
+
+    run(main())
 
 
 def test_a_probe_says_nothing() -> None:

@@ -56,7 +56,8 @@ def command(
 
     It looks at what is sent, connects to ENDPOINT step by step, asks AWS (read-only) where credentials are set, and
     ends with the cause, the evidence and the mend. Without ENDPOINT it only looks. The probe connects with the device's
-    client id, which throws the device itself off for that moment.
+    client id, which throws the device itself off for that moment; after a refusal without a reason it tries up to three
+    mended forms of what is sent, which are logins too.
 
     Instead of credentials: --from-username-file, --from-query-file or --capture with what the device sends itself.
 

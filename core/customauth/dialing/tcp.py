@@ -42,7 +42,12 @@ async def connect(addresses: list[Address], deadline: float) -> socket.socket:
     loop = asyncio.get_running_loop()
     failures: list[OSError] = []
     for left, (family, kind, protocol, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        peer = socket.socket(family, kind, protocol)
+        try:
+            peer = socket.socket(family, kind, protocol)
+        except OSError as error:
+            # This process may open no more files, or this system does not know the family.
+            failures.append(error)
+            continue
         peer.setblocking(False)
         try:
             async with asyncio.timeout((deadline - loop.time()) / left if left > 1 else None):

@@ -16,7 +16,7 @@ def heading(report: Report) -> Html:
     facts = [f"customauth {report.customauth}", f"against {where}", rounds, element("time", report.created)]
     return element(
         "div",
-        element("h1", f"{len(backends(report))} MQTT backends compared"),
+        element("h1", _title(len(backends(report)))),
         element("p", *(element("span", fact) for fact in facts), class_="facts"),
         class_="title",
     )
@@ -37,6 +37,10 @@ def document(report: Report) -> Html:
     """Return the JSON document as the text of a script element, which ends nowhere but at its end."""
     text = json.dumps(report.to_json(), ensure_ascii=True, separators=(",", ":"))
     return Html(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _title(number: int) -> str:
+    return "1 MQTT backend measured" if number == 1 else f"{number} MQTT backends compared"
 
 
 def _environment(environment: Environment) -> Html:
