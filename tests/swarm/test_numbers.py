@@ -1,12 +1,9 @@
-"""The numbers that Locust's workers get from the master."""
+"""The numbers that Locust's workers get from the master; without Locust, which would make pytest a program of gevent."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-pytest.importorskip("locust")
 
 from customauth.swarm.numbers import Numbers
 

@@ -22,7 +22,7 @@ from locust.env import Environment
 
 from customauth.errors import EndpointError
 from customauth.plugins import PluginManager
-from customauth.swarm.numbers import NumbersHere, NumbersOfMaster, numbers_of
+from customauth.swarm.locust_numbers import NumbersHere, NumbersOfMaster, numbers_of
 from customauth.swarm.pipes import sized
 from customauth.swarm.plan import Plan
 from customauth.swarm.quotas import Quotas, check_quotas, is_aws
@@ -62,6 +62,7 @@ class Fleet:
     clients: dict[int, _Told] = field(factory=dict)
     _numbers: NumbersHere | NumbersOfMaster = field(kw_only=True)
     _process: Any = field(default=None, init=False)
+    _starting: Any = field(default=None, init=False)
     # Written by one greenlet alone: Locust kills users at any moment, which must not leave half a line.
     _orders: Queue = field(factory=Queue, init=False)
     _answers: dict[int, AsyncResult] = field(factory=dict, init=False)
@@ -79,8 +80,11 @@ class Fleet:
         fleet = _FLEETS.get(environment)
         if fleet is None:
             fleet = Fleet(planned(scenario, beyond_quotas=beyond_quotas), numbers=numbers_of(environment))
-            fleet._start(environment)
             _FLEETS[environment] = fleet
+            fleet._hear(environment)
+            # In a greenlet of its own: Locust kills the one that makes users when the next are to come.
+            fleet._starting = gevent.spawn(fleet._start)
+        fleet._starting.get()
         return fleet
 
     def take_number(self) -> int:
@@ -103,7 +107,16 @@ class Fleet:
         found: dict[str, Any] = answer.get()
         return found
 
-    def _start(self, environment: Environment) -> None:
+    def _hear(self, environment: Environment) -> None:
+        # Before the process is there: Locust does not wait for it to say that all users are.
+        # Locust has no types for its events.
+        events: Any = environment.events
+        events.quitting.add_listener(self._quit)
+        if self.plan.storm is not None:
+            events.spawning_complete.add_listener(self._storm_later)
+            events.test_stop.add_listener(self._no_storm)
+
+    def _start(self) -> None:
         self._process = subprocess.Popen(  # our own program, and no shell
             [sys.executable, "-m", "customauth.swarm.driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -115,12 +128,6 @@ class Fleet:
             raise RuntimeError("the process that holds the connections did not start; see what it said above")
         gevent.spawn(self._listen)
         gevent.spawn(self._write)
-        # Locust has no types for its events.
-        events: Any = environment.events
-        events.quitting.add_listener(self._quit)
-        if self.plan.storm is not None:
-            events.spawning_complete.add_listener(self._storm_later)
-            events.test_stop.add_listener(self._no_storm)
 
     def _write(self) -> None:
         # When the process has ended, its output tells so.
@@ -162,6 +169,7 @@ class Fleet:
             self._storm = None
 
     def _quit(self, **_: Any) -> None:
+        self._starting.join()
         self._orders.put(None)
         self._process.wait()
 

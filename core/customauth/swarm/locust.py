@@ -42,6 +42,7 @@ from locust.env import Environment
 
 from customauth.backoff import Backoff
 from customauth.swarm.beside import Fleet, planned
+from customauth.swarm.plan import Plan
 
 REQUEST_TYPE = "MQTT"
 """The type of all events, as that of Locust's own ``MqttUser``."""
@@ -69,10 +70,10 @@ class CustomAuthUser(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self._fleet = Fleet.of(environment, self.scenario, beyond_quotas=self.beyond_quotas)
-        self.number = self._fleet.take_number()
-        self.client = Client(environment, self._fleet, self.number, self.on_message)
+        self.number: int = self._fleet.take_number()
+        self.client: Client = Client(environment, self._fleet, self.number, self.on_message)
 
-    def start(self, group: Group) -> Greenlet:
+    def start(self, group: Group) -> Greenlet[..., Any]:
         """Start the user's life, and give its number back at the end."""
         life = super().start(group)
         keeper = gevent.spawn(self.client.keep)
@@ -126,9 +127,9 @@ class Client:
     def __init__(
         self, environment: Environment, fleet: Fleet, number: int, on_message: Callable[[str, bytes], None]
     ) -> None:
-        self.plan = fleet.plan
+        self.plan: Plan = fleet.plan
         self.on_message = on_message
-        self.connected = False
+        self.connected: bool = False
         self._environment = environment
         self._fleet = fleet
         self._number = number
