@@ -1,4 +1,4 @@
-"""The numbers that Locust's workers get from the master; without Locust, which would make pytest a program of gevent."""
+"""The numbers that Locust's workers get from the master; without Locust, which would patch pytest for gevent."""
 
 from __future__ import annotations
 
