@@ -101,7 +101,7 @@ def test_two_workers_count_as_the_swarm_on_one_machine_does(tmp_path: Path) -> N
 
 def test_a_storm_cuts_all_and_all_come_back(tmp_path: Path) -> None:
     with commands.gateway(tmp_path) as running:
-        fleet(tmp_path, running, "\n[storm]\nafter = 1\njitter = 0.5\n")
+        fleet(tmp_path, running, "\n[storm]\nafter = 0.5\njitter = 0.5\n")
         rows = with_two_workers(tmp_path)
     assert int(rows["connect"]["Request Count"]) == 20
     assert int(rows["connect"]["Failure Count"]) == 0

@@ -28,10 +28,14 @@ from customauth.swarm.plan import Plan
 from customauth.swarm.quotas import Quotas, check_quotas, is_aws
 from customauth.swarm.scenario_file import read_scenario
 
+# How often the clients are looked at until all have begun, in seconds.
+_LOOK = 0.1
 _ENDED = "the process that holds the connections has ended"
 
 
 class _Told(Protocol):
+    begun: bool
+
     def lost(self, kind: str, *, cut: bool) -> None: ...
 
     def on_message(self, topic: str, payload: bytes) -> None: ...
@@ -157,11 +161,18 @@ class Fleet:
             answer.set({"ms": 0.0, "error": _ENDED})
 
     def _storm_later(self, **_: Any) -> None:
-        storm = self.plan.storm
-        assert storm is not None  # noqa: S101 - it is listened for only then
         # Once in a test: its number of users may be changed while it runs.
         if self._storm is None:
-            self._storm = gevent.spawn_later(storm.after, self.ask, do="cut")
+            self._storm = gevent.spawn(self._cut_all)
+
+    def _cut_all(self) -> None:
+        storm = self.plan.storm
+        assert storm is not None  # noqa: S101 - it is listened for only then
+        # For Locust a user is there when it has been made.
+        while not all(client.begun for client in self.clients.values()):
+            gevent.sleep(_LOOK)
+        gevent.sleep(storm.after)
+        self.ask(do="cut")
 
     def _no_storm(self, **_: Any) -> None:
         if self._storm is not None:

@@ -122,6 +122,7 @@ class Client:
     :ivar plan: the scenario.
     :ivar on_message: called with topic and payload of every message of a subscription, in a greenlet of its own.
     :ivar connected: whether it has a connection, as far as is known.
+    :ivar begun: whether it has made its first attempt.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Client:
         self.plan: Plan = fleet.plan
         self.on_message = on_message
         self.connected: bool = False
+        self.begun: bool = False
         self._environment = environment
         self._fleet = fleet
         self._number = number
@@ -215,6 +217,7 @@ class Client:
         while (delay := self._not_before - time.monotonic()) > 0:
             gevent.sleep(delay)
         self.connected = self._do("connect", "connect")
+        self.begun = True
         self._began = time.monotonic()
         self._failures = 0 if self.connected else self._failures + 1
         wait = _BACKOFF.spacing if self.connected else _BACKOFF.delay(self._failures - 1, 0.0)
@@ -265,10 +268,12 @@ class FleetShape(LoadTestShape):
     def __init__(self) -> None:
         super().__init__()
         self._plan = planned(self.scenario, beyond_quotas=self.beyond_quotas)
+        self._ends_at = float("inf")
 
     def tick(self) -> tuple[int, float] | None:
-        """Return how many users there are to be, and how fast they come."""
+        """Return how many users there are to be, and how fast they come; None once they have stayed long enough."""
         plan = self._plan
-        if self.get_run_time() > plan.clients / plan.rate + plan.duration:
-            return None
-        return plan.clients, plan.rate
+        now = self.get_run_time()
+        if self._ends_at == float("inf") and self.get_current_user_count() >= plan.clients:
+            self._ends_at = now + plan.duration
+        return None if now > self._ends_at else (plan.clients, plan.rate)
