@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -13,6 +15,13 @@ settings.register_profile("customauth", deadline=None, suppress_health_check=[He
 settings.load_profile("customauth")
 
 BUNDLED = ("awscrt", "gmqtt", "mqttium", "paho")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Let Ctrl-C reach what tests start: a process inherits that SIGINT is ignored, as in a job in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _usable() -> list[BackendInfo]:

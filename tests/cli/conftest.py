@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import uuid
 from collections.abc import Iterator
 
@@ -10,13 +9,6 @@ import pytest
 
 from commands import RunningGateway, gateway
 from recorder import Recorder, recording_gateway
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _interruptible() -> None:
-    """Let Ctrl-C reach what tests start: a process inherits that SIGINT is ignored, as in a job in the background."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
