@@ -62,7 +62,7 @@ def test_what_is_asked_for_is_in_the_connect_packet(tmp_path: Path, backend_name
     with answering(tmp_path) as server:
         result = run("connect", *words, *server.words)
         assert result.code == 0, result.stderr
-        connect = server.peer().connect
+        connect = server.left().connect
     assert connect is not None
     assert (connect.clean_start, connect.keep_alive, connect.client_id) == (False, 45, "device-1")
     will = connect.will
@@ -78,7 +78,7 @@ def test_what_is_asked_for_is_in_the_connect_packet(tmp_path: Path, backend_name
 def test_without_them_the_connect_packet_has_none_of_it(tmp_path: Path) -> None:
     with answering(tmp_path) as server:
         assert run("connect", *server.words).code == 0
-        connect = server.peer().connect
+        connect = server.left().connect
     assert connect is not None
     assert (connect.clean_start, connect.keep_alive, connect.will) == (True, 60, None)
     assert mqtt.Property.USER_PROPERTY not in connect.properties
@@ -89,9 +89,9 @@ def test_pub_has_user_properties_of_its_messages_and_of_the_connect_packet(tmp_p
     with answering(tmp_path) as server:
         words = ["-t", "a", "-m", "x", "--user-property", "message", "1", "--connect-user-property", "connect", "2"]
         assert run("pub", *words, *server.words).code == 0
-        connect, publish, *_ = server.peer().packets
+        connect, publish, *_ = server.left().packets
         assert run("sub", "-t", "a", "-W", "0.1", "--user-property", "connect", "3", *server.words).code == 27
-        subscribed = server.peer().connect
+        subscribed = server.left().connect
     assert isinstance(connect, mqtt.Connect)
     assert isinstance(publish, mqtt.Publish)
     assert list(connect.properties[mqtt.Property.USER_PROPERTY]) == [("connect", "2")]
@@ -172,7 +172,7 @@ def test_a_client_certificate_is_shown_to_the_server(tmp_path: Path, backend_nam
         result = run("connect", *words, *server.words)
         assert result.code == 0, result.stderr
         assert "with a client certificate" in result.stdout
-        assert server.peer().certificate == ssl.PEM_cert_to_DER_cert(made.certificate_pem.decode())
+        assert server.left().certificate == ssl.PEM_cert_to_DER_cert(made.certificate_pem.decode())
 
 
 def test_a_key_that_is_none_is_not_shown(tmp_path: Path) -> None:

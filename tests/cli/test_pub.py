@@ -161,7 +161,7 @@ def test_a_refused_message_does_not_hold_up_the_others(tmp_path: Path) -> None:
 
     with answering(tmp_path, answers) as server:
         result = run("pub", "-q", "1", "-t", "a", "-l", "-v", *server.words, stdin=b"good\nbad\nbad\ngood\n")
-        published = [packet.payload for packet in server.peer().all(mqtt.Publish)]
+        published = [packet.payload for packet in server.left().all(mqtt.Publish)]
     assert published == [b"good", b"bad", b"bad", b"good"]
     assert result.code == 9
     assert result.stdout.count("acknowledged with 0x00") == 2
@@ -195,7 +195,7 @@ def test_many_publishes_at_qos_1_are_in_flight_at_once(tmp_path: Path, backend_n
     with answering(tmp_path, holding) as server:
         words = ["--backend", backend_name, "-q", "1", "-t", "a", "-l"]
         assert run("pub", *words, *server.words, stdin=b"x\n" * 300).code == 0
-        published = server.peer().all(mqtt.Publish)
+        published = server.left().all(mqtt.Publish)
     assert len({packet.packet_id for packet in published[:100]}) == 100
 
 
@@ -204,7 +204,7 @@ def test_no_more_are_in_flight_than_the_server_takes(tmp_path: Path) -> None:
     holding = _Holding(5, RECEIVE_MAXIMUM=5)
     with answering(tmp_path, holding) as server:
         assert run("pub", "-q", "1", "-t", "a", "-l", *server.words, stdin=b"x\n" * 50).code == 0
-        assert len(server.peer().all(mqtt.Publish)) == 50
+        assert len(server.left().all(mqtt.Publish)) == 50
     assert holding.most == 5
 
 
@@ -258,20 +258,20 @@ def test_a_signal_ends_it_when_what_is_in_flight_is_answered(tmp_path: Path, num
         assert process.stderr is not None
         assert process.stdout.read().startswith(b"a: acknowledged with 0x00")
         assert process.stderr.read() == b"interrupted\n"
-        assert isinstance(server.peer().packets[-1], mqtt.Disconnect)
+        assert isinstance(server.left().packets[-1], mqtt.Disconnect)
 
 
 def test_the_end_of_the_input_ends_it_with_a_disconnect(tmp_path: Path, backend_name: str) -> None:
     with answering(tmp_path) as server:
         words = ["--backend", backend_name, "-t", "a", "-q", "1", "-l"]
         assert run("pub", *words, *server.words, stdin=b"one\n").code == 0
-        assert [type(packet) for packet in server.peer().packets] == [mqtt.Connect, mqtt.Publish, mqtt.Disconnect]
+        assert [type(packet) for packet in server.left().packets] == [mqtt.Connect, mqtt.Publish, mqtt.Disconnect]
 
 
 def test_without_any_line_it_connects_and_sends_nothing(tmp_path: Path) -> None:
     with answering(tmp_path) as server:
         assert run("pub", "-t", "a", "-l", *server.words).code == 0
-        assert server.peer().all(mqtt.Publish) == []
+        assert server.left().all(mqtt.Publish) == []
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_filters_that_overlap_print_a_message_once_and_keep_the_order(tmp_path: 
     with answering(tmp_path, answers) as server:
         words = ["-t", "a/#", "-t", "a/b", "-t", "a/c", "-t", "a/b", "-C", "3"]
         result = run("sub", *words, *server.words)
-        assert [each.subscriptions[0].filter for each in server.peer().all(mqtt.Subscribe)] == ["a/#", "a/b", "a/c"]
+        assert [each.subscriptions[0].filter for each in server.left().all(mqtt.Subscribe)] == ["a/#", "a/b", "a/c"]
     assert result.stdout == "1\n2\n3\n"
 
 
@@ -207,7 +207,7 @@ def test_a_signal_ends_it_quietly_with_a_disconnect(tmp_path: Path, backend_name
             sub.process.send_signal(number)
             heard = sub.wait()
         assert (heard.code, heard.stdout, heard.stderr) == (0, b"", "subscribed to 'a' at QoS 0\n")
-        assert [type(packet) for packet in server.peer().packets] == [mqtt.Connect, mqtt.Subscribe, mqtt.Disconnect]
+        assert [type(packet) for packet in server.left().packets] == [mqtt.Connect, mqtt.Subscribe, mqtt.Disconnect]
 
 
 def test_when_nobody_reads_it_any_more_it_ends_quietly_with_a_disconnect(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_when_nobody_reads_it_any_more_it_ends_quietly_with_a_disconnect(tmp_pat
             assert sub.process.wait(HANGS) == 141
             assert sub.process.stderr is not None
             assert sub.process.stderr.read() == b""
-        assert isinstance(server.peer().packets[-1], mqtt.Disconnect)
+        assert isinstance(server.left().packets[-1], mqtt.Disconnect)
 
 
 @pytest.mark.fact("E37")
@@ -256,7 +256,7 @@ def test_a_reader_that_stops_does_not_keep_a_signal_from_it(tmp_path: Path) -> N
                 time.sleep(0.01)
             sub.process.send_signal(signal.SIGTERM)
             assert sub.process.wait(HANGS) == 0
-        assert isinstance(server.peer().packets[-1], mqtt.Disconnect)
+        assert isinstance(server.left().packets[-1], mqtt.Disconnect)
 
 
 @pytest.mark.fact("E42")

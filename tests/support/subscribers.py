@@ -6,7 +6,8 @@
         sub.process, sub.wait() -> Heard              .code, .stdout (bytes), .stderr (text)
     with answering(answers) as server:                an mqtt_server for processes
         server.words -> list[str]                     --cafile FILE ENDPOINT
-        server.peer() -> MqttPeer                     its last connection; .packets
+        server.peer() -> MqttPeer                     its last connection, as it stands
+        server.left() -> MqttPeer                     the same when it is over, with every packet that came
     server.send(*packets)                         to the client that came last
 """
 
@@ -112,6 +113,12 @@ class Answering:
     def peer(self) -> MqttPeer:
         """Return its last connection."""
         return self.server.peers[-1]
+
+    def left(self) -> MqttPeer:
+        """Return its last connection when that is over: the client may have ended before the server has read it all."""
+        peer = self.peer()
+        asyncio.run_coroutine_threadsafe(peer.ended.wait(), self.loop).result(HANGS)
+        return peer
 
 
 @contextlib.contextmanager
