@@ -399,6 +399,8 @@ class ConnectTimeout(ConnectError, TimeoutError):
 
 
 _DISCONNECT_RULES = {
+    0x81: "protocol-error",
+    0x82: "protocol-error",
     0x87: "connection-not-authorized",
     0x8D: "keep-alive-timeout",
     0x8E: "session-taken-over",

@@ -32,6 +32,8 @@ class Ending:
     """The end of an accepted connection.
 
     :ivar why: what a person wants to know beside the reason; may be empty.
+    :ivar rule: the key of the known cause in :data:`customauth.rules.RULES`, None where there is nothing to mend.
+    :ivar fix: what to change, empty where there is nothing to mend.
     """
 
     time: datetime
@@ -44,10 +46,13 @@ class Ending:
     principal_id: str
     reason: DisconnectReason
     why: str = ""
+    rule: str | None = None
+    fix: str = ""
 
     def line(self) -> str:
         """Return it as one line for a person."""
         more = f": {self.why}" if self.why else ""
+        more += f"; fix: {self.fix}" if self.fix else ""
         return printable(
             f"END   {self.protocol} client {shortened(self.client_id)!r} from {self.peer}: {self.reason.value}{more}"
         )
@@ -65,6 +70,8 @@ class Ending:
             "principalId": self.principal_id,
             "reason": self.reason.value,
             "why": self.why,
+            "rule": self.rule,
+            "fix": self.fix or None,
         }
 
 

@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from customauth.gateway import handshake
+from customauth.gateway import goodbyes, handshake
 from customauth.gateway.attempt import Attempt, Trace
 from customauth.gateway.broker.conversation import Conversation
 from customauth.gateway.broker.messages import will_message
 from customauth.gateway.broker.parties import Farewell
 from customauth.gateway.broker.store import StoreFailed
 from customauth.gateway.decision import Grant, Reason, Refusal, Step
+from customauth.gateway.goodbyes import Goodbye
 from customauth.gateway.lease import Lease
 from customauth.gateway.link import Link
 from customauth.gateway.office import Office
@@ -44,16 +45,6 @@ _CONNECT_LIMIT = 10.0
 # Packets, and bytes, that a client may send while its CONNECT is decided over (E13); more than this is a flood.
 _MAX_PIPELINED = 100
 _MAX_PIPELINED_BYTES = 262_144
-
-_PROTOCOL_ERROR = 0x82
-_NOT_AUTHORIZED = 0x87
-_SHUTTING_DOWN = 0x8B
-_KEEP_ALIVE_TIMEOUT = 0x8D
-_TAKEN_OVER = 0x8E
-_QUOTA_EXCEEDED = 0x97
-_ADMINISTRATIVE_ACTION = 0x98
-# What AWS says of a packet that is none (E34); of one that is too large it says that a quota is exceeded (E21).
-_SENT_CODES = {code: code for code in (0x81, 0x82, 0x8F, 0x90, 0x93, 0x94)} | {0x95: _QUOTA_EXCEEDED}
 
 _log = logging.getLogger("customauth.gateway")
 
@@ -126,7 +117,7 @@ class MqttSession:
         if self._deciding is not None and self._grant is None:
             self._early += len(data)
             if self._early > _MAX_PIPELINED_BYTES or len(self._waiting) > _MAX_PIPELINED:
-                self._drop("too much was sent before the CONNACK")
+                self._drop(goodbyes.FLOODED)
 
     def paused(self) -> None:
         """A client that does not read what it gets gets nothing more, and no more questions in."""
@@ -149,46 +140,44 @@ class MqttSession:
 
     def cut_off(self, farewell: Farewell) -> None:
         """End the connection for what the client did."""
-        reason = DisconnectReason.AUTH_ERROR if farewell.forbidden else DisconnectReason.CLIENT_ERROR
-        self._end(reason, farewell.why, farewell.code, farewell.text)
+        self._end(goodbyes.cut_off(farewell))
 
     def taken_over(self) -> None:
         """End the connection because the same client id has connected anew (E15)."""
-        why = "the same client id connected anew"
-        self._end(DisconnectReason.DUPLICATE_CLIENT_ID, why, _TAKEN_OVER)
+        self._end(goodbyes.TAKEN_OVER)
         # Where the link was closing already, nobody has ended it yet; the session must be free now.
-        self._ended(DisconnectReason.DUPLICATE_CLIENT_ID, why)
+        self._ended(goodbyes.TAKEN_OVER)
 
     def lost(self) -> None:
         """The connection is gone, without a word unless an end was recorded before."""
-        self._gone(DisconnectReason.CONNECTION_LOST)
+        self._gone(goodbyes.LOST)
 
     def left(self) -> None:
         """The client said goodbye by what carries the packets: a WebSocket's Close counts as its own wish (C38)."""
         self._will = None
-        self._gone(DisconnectReason.CLIENT_INITIATED)
+        self._gone(goodbyes.LEFT)
 
     def broken(self, why: str) -> None:
         """What carries the packets cannot be read any more."""
         if self._grant is None:
             self._office.note(self._origin.peer, why)
         self._stop()
-        self._ended(DisconnectReason.CLIENT_ERROR, why)
+        self._ended(goodbyes.protocol_error(why))
 
     def shutdown(self) -> None:
         """Tell the client that the gateway stops, and close."""
-        self._end(DisconnectReason.SERVER_INITIATED, "the gateway stops", _SHUTTING_DOWN)
+        self._end(goodbyes.STOPPING)
 
     def expire(self) -> None:
         """End the connection because the WebSocket is as old as one can be (A31)."""
-        self._end(DisconnectReason.WEBSOCKET_TTL, "24 hours are over (A31)", _ADMINISTRATIVE_ACTION)
+        self._end(goodbyes.WEBSOCKET_IS_OLD)
 
-    def _gone(self, reason: DisconnectReason) -> None:
+    def _gone(self, goodbye: Goodbye) -> None:
         undecided = self._deciding is not None and self._grant is None
         self._stop()
         if undecided:
             self._office.note(self._origin.peer, "the client left before the decision")
-        self._ended(reason)
+        self._ended(goodbye)
 
     def _work(self) -> None:
         """Take the packets that have arrived, up to one that must be decided over first."""
@@ -253,7 +242,7 @@ class MqttSession:
             _log.exception("CLOSE %s: the gateway failed", self._origin.peer)
             self._deciding = None
             try:
-                self._end(DisconnectReason.SERVER_ERROR, "the gateway failed", None)
+                self._end(goodbyes.FAILED)
             except Exception:
                 self._link.abort()
 
@@ -264,7 +253,7 @@ class MqttSession:
             grant,
             time_scale=self._office.time_scale,
             refresh=self._ask_again,
-            expire=self._disconnect_after,
+            expire=lambda: self._end(goodbyes.TIME_IS_UP),
             recheck=self._connect_again if connect.will is not None and self._office.recheck_connect() else None,
         )
         client_id = attempt.client_id or ""
@@ -277,7 +266,7 @@ class MqttSession:
             principal_id=grant.principal_id,
             expiry=handshake.session_expiry(connect),
             permissions=self._office.permissions(grant, attempt),
-            note=lambda text: self._office.note(self._origin.peer, text, closed=False),
+            note=lambda text, rule: self._office.note(self._origin.peer, text, closed=False, rule=rule),
         )
         self._conversation.begin(
             clean_start=connect.clean_start,
@@ -303,8 +292,7 @@ class MqttSession:
 
     def _renew(self, outcome: Grant | Refusal) -> None:
         if isinstance(outcome, Refusal):
-            # C29, I7
-            self._end(DisconnectReason.AUTH_ERROR, "refused at refresh", _NOT_AUTHORIZED)
+            self._end(goodbyes.not_renewed(outcome))
         elif self._lease is not None:
             self._grant = outcome
             self._lease.renew(outcome)
@@ -315,12 +303,7 @@ class MqttSession:
         if self._conversation is not None:
             decision = self._conversation.connect_without_will()
             if not decision.allowed:
-                why = f"iot:Connect without the will's context: {decision.reason} (C31)"
-                self._end(DisconnectReason.AUTH_ERROR, why, _NOT_AUTHORIZED)
-
-    def _disconnect_after(self) -> None:
-        # C28, I6
-        self._end(DisconnectReason.CUSTOMAUTH_TTL, "disconnectAfterInSeconds is over", _ADMINISTRATIVE_ACTION)
+                self._end(goodbyes.refused_without_will(decision.reason))
 
     def _leave(self, packet: Disconnect) -> None:
         """Let the client go as it wishes: with another session expiry (E39), and without its will (E42)."""
@@ -328,12 +311,12 @@ class MqttSession:
         if isinstance(expiry, int) and self._conversation is not None:
             fault = self._conversation.shorten(expiry, limit=handshake.MAX_SESSION_EXPIRY)
             if fault is not None:
-                self._end(DisconnectReason.CLIENT_ERROR, fault, _PROTOCOL_ERROR)
+                self._end(goodbyes.protocol_error(fault))
                 return
         if not packet.reason_code:
             # By any other code the client wants it sent (MQTT 5, 3.1.2.5).
             self._will = None
-        self._end(DisconnectReason.CLIENT_INITIATED, "", None)
+        self._end(goodbyes.LEFT)
 
     def _send(self, packet: Packet, version: MqttVersion) -> None:
         self._answers += encode(packet, version)
@@ -356,32 +339,27 @@ class MqttSession:
         self._answers.clear()
 
     def _broken(self, error: MalformedFrame | MalformedPacket) -> None:
-        code = _SENT_CODES.get(error.reason_code, _PROTOCOL_ERROR)
-        self._drop(f"malformed packet: {error}", code)
+        self._drop(goodbyes.malformed(error, accepted=self._grant is not None))
 
-    def _drop(self, why: str, code: int | None = None) -> None:
+    def _drop(self, goodbye: Goodbye) -> None:
         if self._link.closing:
             # What came behind a DISCONNECT or a refused CONNECT interests nobody.
             return
         if self._grant is None:
-            self._office.note(self._origin.peer, why)
-        self._end(DisconnectReason.CLIENT_ERROR, why, code)
+            self._office.note(self._origin.peer, goodbye.why, rule=goodbye.rule)
+        self._end(goodbye)
 
-    def _end(self, reason: DisconnectReason, why: str, code: int | None, text: str | None = None) -> None:
-        """Close the connection from this side.
-
-        :param code: of the DISCONNECT that an MQTT 5 client gets, None for none.
-        :param text: its reason string.
-        """
+    def _end(self, goodbye: Goodbye) -> None:
+        """Close the connection from this side."""
         if self._link.closing:
             return
         version = self._connect.version if self._connect is not None else None
-        if code is not None and version is MqttVersion.V5 and self._grant is not None:
-            properties: Properties = {} if text is None else {Property.REASON_STRING: text}
-            self._send(Disconnect(reason_code=code, properties=properties), MqttVersion.V5)
+        if goodbye.code is not None and version is MqttVersion.V5 and self._grant is not None:
+            properties: Properties = {} if goodbye.text is None else {Property.REASON_STRING: goodbye.text}
+            self._send(Disconnect(reason_code=goodbye.code, properties=properties), MqttVersion.V5)
         self._close(version)
         # Last, as everywhere here: whoever is told may fail, and the connection has to be closed then too.
-        self._ended(reason, why)
+        self._ended(goodbye)
 
     def _close(self, version: MqttVersion | None) -> None:
         self._stop()
@@ -392,15 +370,15 @@ class MqttSession:
             # I12: a client of 3.1.1 gets no farewell.
             self._link.hang_up()
 
-    def _ended(self, reason: DisconnectReason, why: str = "") -> None:
+    def _ended(self, goodbye: Goodbye) -> None:
         """Record the end of an accepted connection, once."""
         if self._grant is None or self._attempt is None:
             return
         grant, self._grant = self._grant, None
-        by_client = reason is DisconnectReason.CLIENT_INITIATED
+        by_client = goodbye.reason is DisconnectReason.CLIENT_INITIATED
         if self._conversation is not None:
             will = None if self._will is None else will_message(self._will, self._attempt.client_id or "")
-            self._conversation.end(reason=reason.value, by_client=by_client, will=will)
+            self._conversation.end(reason=goodbye.reason.value, by_client=by_client, will=will)
         self._office.ended(
             Ending(
                 time=datetime.now(UTC),
@@ -411,8 +389,10 @@ class MqttSession:
                 port=self._origin.port,
                 client_id=self._attempt.client_id or "",
                 principal_id=grant.principal_id,
-                reason=reason,
-                why=why,
+                reason=goodbye.reason,
+                why=goodbye.why,
+                rule=goodbye.rule,
+                fix=goodbye.fix,
             )
         )
 
@@ -421,8 +401,7 @@ class MqttSession:
         self._link.abort()
 
     def _silent(self, limit: float) -> None:
-        why = f"silent for {limit:g} s, 1.5 times its keep alive"
-        self._end(DisconnectReason.KEEP_ALIVE_TIMEOUT, why, _KEEP_ALIVE_TIMEOUT)
+        self._end(goodbyes.silent(limit))
 
     def _stop(self) -> None:
         self._keep_alive.stop()

@@ -43,7 +43,8 @@ CONNECTED: tuple[Rule, ...] = (
         cause="nothing is heard from the client for 1.5 times its keep alive",
         symptom=f"{ENDED} with DISCONNECT 0x8D",
         check="look whether the client sends PINGREQ in time",
-        cure="nothing was heard from this client for 1.5 times the keep alive (E10): do not block the event loop",
+        cure="nothing was heard from this client for 1.5 times the keep alive (E10): let it send PINGREQ in time, so "
+        "do not block the loop that it runs in, or ask for a longer keep alive, up to 1200 s",
         sources=("E10",),
     ),
     Rule(
@@ -72,8 +73,9 @@ CONNECTED: tuple[Rule, ...] = (
         cause="a quota of the connection is exceeded",
         symptom=f"{REQUEST_REFUSED} with 0x97",
         check=_CODE,
-        cure="a quota of the connection was exceeded: a payload of more than 128 KiB (E21), or too many messages (E28)",
-        sources=("E21", "E25", "E28"),
+        cure="a quota of the connection was exceeded: a payload of more than 128 KiB (E21), user properties or "
+        "correlation data of more than 8 KiB (E47), or too many messages (E28)",
+        sources=("E21", "E25", "E28", "E47"),
     ),
     Rule(
         key="topic-invalid",
@@ -137,6 +139,16 @@ CONNECTED: tuple[Rule, ...] = (
         check="count the publishes of a second, in and out",
         cure="raise the timeout; AWS answers no publish beyond 100 a second for a connection (E28)",
         sources=("E28",),
+    ),
+    Rule(
+        key="protocol-error",
+        phase=Phase.CONNECTED,
+        cause="a packet cannot be read, or does not belong on an open connection, as a second CONNECT",
+        symptom=f"{ENDED} with DISCONNECT 0x81 or 0x82",
+        check="capture what the client sends last; the END line of the local gateway says what is wrong with it",
+        cure="let an MQTT library build the packets, one CONNECT first and no other after it (E14), and let nothing "
+        "else, such as a second thread, write to the connection",
+        sources=("E14", "E34"),
     ),
     Rule(
         key="receive-maximum",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections import deque
 from collections.abc import Callable
 
+from customauth.gateway.broker import refusals
 from customauth.gateway.broker.contract import Delivery, Subscription
 from customauth.gateway.broker.limits import (
     KEEP_UNACKNOWLEDGED,
@@ -42,22 +42,13 @@ from customauth.mqtt import (
 from customauth.policy import Decision
 
 _UNSPECIFIED_311 = 0x80
-_PROTOCOL_ERROR = 0x82
-_NOT_AUTHORIZED = 0x87
-_FILTER_INVALID = 0x8F
-_TOPIC_INVALID = 0x90
-_ALIAS_INVALID = 0x94
-_QUOTA_EXCEEDED = 0x97
-_QOS_NOT_SUPPORTED = 0x9B
-_SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED = 0xA1
-
-_NOT_AUTHORIZED_TEXT = "Client is not authenticated/authorized to send the message"
 
 
 class Conversation:
     """One accepted client's messages.
 
     :param expiry: seconds that the session outlives the connection.
+    :param note: told what ends nothing, and the key of its known cause.
     """
 
     __slots__ = (
@@ -90,7 +81,7 @@ class Conversation:
         principal_id: str,
         expiry: int,
         permissions: Permissions,
-        note: Callable[[str], None],
+        note: Callable[[str, str | None], None],
     ) -> None:
         self._client = client
         self._broker = broker
@@ -156,8 +147,7 @@ class Conversation:
             case Pingreq():
                 self._client.send(encode(Pingresp(), self._version))
             case _:
-                why = f"{packet.type.name} is not served on an open connection"
-                self._client.cut_off(Farewell(code=_PROTOCOL_ERROR, why=why))
+                self._client.cut_off(refusals.out_of_place(packet.type.name))
 
     def deliver(self, delivery: Delivery) -> None:
         """Bring a message to the client, if it may receive it (D7)."""
@@ -203,9 +193,10 @@ class Conversation:
             if timer is not None:
                 timer.cancel()
         if self._outbox.dropped:
-            self._note(f"{self._outbox.dropped} messages were dropped: the client took them too slowly")
+            self._note(f"{self._outbox.dropped} messages were dropped: the client took them too slowly", None)
         if self._discarded:
-            self._note(f"{self._discarded} messages of the client were discarded: it sent them too fast (E28, E41)")
+            said = f"{self._discarded} messages of the client were discarded: it sent them too fast (E28, E41)"
+            self._note(said, "rate-exceeded")
         router = self._broker.router
         unsettled = (*self._outbox.unsettled(), *(delivery for delivery in self._replay if delivery.qos))
         router.close(self._client_id, self, expiry=self._expiry, unsettled=unsettled)
@@ -222,7 +213,7 @@ class Conversation:
         try:
             router.commit()
         except StoreFailed as error:
-            self._note(f"the session's messages were not kept: {error}")
+            self._note(f"the session's messages were not kept: {error}", None)
 
     def connect_without_will(self) -> Decision:
         """Decide over the connect again, as if it had had no will (C31)."""
@@ -253,7 +244,7 @@ class Conversation:
 
     def _publish(self, packet: Publish) -> None:
         if packet.qos > 1:
-            self._client.cut_off(Farewell(code=_QOS_NOT_SUPPORTED, why="PUBLISH with QoS 2 (E18, E19)"))
+            self._client.cut_off(refusals.qos2("PUBLISH"))
             return
         topic = self._topic(packet) if packet.properties else packet.topic
         if topic is None:
@@ -263,22 +254,19 @@ class Conversation:
             self._discarded += 1
             return
         if len(packet.payload) > MAX_PAYLOAD:
-            why = f"the payload has more than {MAX_PAYLOAD} bytes (E21)"
-            self._client.cut_off(Farewell(code=_QUOTA_EXCEEDED, why=why))
+            self._client.cut_off(refusals.payload_too_large())
             return
         fault = topic_fault(topic, retain=packet.retain)
         if fault is not None:
-            self._refuse_publish(packet, Farewell(code=_TOPIC_INVALID, why=fault))
+            self._refuse_publish(packet, refusals.topic_invalid(fault))
             return
         fault = extras_fault(packet.properties)
         if fault is not None:
-            self._refuse_publish(packet, Farewell(code=_QUOTA_EXCEEDED, why=fault))
+            self._refuse_publish(packet, refusals.extras_too_large(fault))
             return
         decision = self._permissions.publish(topic, retain=packet.retain)
         if not decision.allowed:
-            text = f"DISCONNECT:{_NOT_AUTHORIZED_TEXT}:{uuid.uuid4()}"
-            farewell = Farewell(code=_NOT_AUTHORIZED, why=decision.reason, text=text, forbidden=True)
-            self._refuse_publish(packet, farewell)
+            self._refuse_publish(packet, refusals.publish_forbidden(topic, decision.reason))
             return
         if packet.retain and self._quotas is not None and not self._quotas.retain(topic):
             self._discard_retained(packet)
@@ -293,12 +281,12 @@ class Conversation:
         if not isinstance(alias, int):
             return packet.topic
         if not 1 <= alias <= MAX_ALIASES:
-            self._client.cut_off(Farewell(code=_ALIAS_INVALID, why=f"topic alias {alias} is above {MAX_ALIASES} (E36)"))
+            self._client.cut_off(refusals.alias_too_high(alias))
             return None
         if packet.topic:
             self._aliases[alias] = packet.topic
         elif alias not in self._aliases:
-            self._client.cut_off(Farewell(code=_PROTOCOL_ERROR, why=f"topic alias {alias} was never set"))
+            self._client.cut_off(refusals.alias_unknown(alias))
             return None
         return self._aliases[alias]
 
@@ -306,29 +294,31 @@ class Conversation:
         """Take no second retained message to a topic within a second (E41), and end nothing for it."""
         self._discarded += 1
         if packet.packet_id is not None and self._version is MqttVersion.V5:
-            puback = Puback(packet_id=packet.packet_id, reason_code=_QUOTA_EXCEEDED)
+            puback = Puback(packet_id=packet.packet_id, reason_code=refusals.QUOTA_EXCEEDED)
             self._client.send(encode(puback, self._version))
 
     def _refuse_publish(self, packet: Publish, farewell: Farewell) -> None:
         """Refuse as AWS does: with a PUBACK where there is one that can say so (D22, E23)."""
         if packet.qos and packet.packet_id is not None and self._version is MqttVersion.V5:
-            self._note(f"PUBLISH refused with 0x{farewell.code:02X}: {farewell.why}")
+            self._tell("PUBLISH", farewell)
             self._client.send(encode(Puback(packet_id=packet.packet_id, reason_code=farewell.code), self._version))
         else:
             self._client.cut_off(farewell)
 
+    def _tell(self, packet: str, refusal: Farewell) -> None:
+        """Note a request that is refused and ends nothing."""
+        text = f"{packet} refused with 0x{refusal.code:02X}: {refusal.why}; fix: {refusal.fix}"
+        self._note(text, refusal.rule)
+
     def _subscribe(self, packet: Subscribe) -> None:
         if Property.SUBSCRIPTION_IDENTIFIER in packet.properties:
-            text = "DISCONNECT:Subscription Id is not supported now"  # E16, E27
-            why = "SUBSCRIBE with a subscription identifier"
-            self._client.cut_off(Farewell(code=_SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, why=why, text=text))
+            self._client.cut_off(refusals.subscription_identifier())
             return
         if len(packet.subscriptions) > MAX_FILTERS:
-            why = f"SUBSCRIBE with more than {MAX_FILTERS} filters (E25)"
-            self._client.cut_off(Farewell(code=_QUOTA_EXCEEDED, why=why))
+            self._client.cut_off(refusals.too_many_filters())
             return
         if any(wanted.qos > 1 for wanted in packet.subscriptions):
-            self._client.cut_off(Farewell(code=_QOS_NOT_SUPPORTED, why="SUBSCRIBE with QoS 2 (E18, E19)"))
+            self._client.cut_off(refusals.qos2("SUBSCRIBE"))
             return
         codes: list[int] = []
         owed: list[Delivery] = []
@@ -336,10 +326,10 @@ class Conversation:
         for wanted in packet.subscriptions:
             refusal = self._refusal(wanted.filter)
             if refusal is not None:
-                if self._version is not MqttVersion.V5 and refusal.code != _QUOTA_EXCEEDED:
+                if self._version is not MqttVersion.V5 and refusal.code != refusals.QUOTA_EXCEEDED:
                     self._client.cut_off(refusal)
                     return
-                self._note(f"SUBSCRIBE refused with 0x{refusal.code:02X}: {refusal.why}")
+                self._tell("SUBSCRIBE", refusal)
                 codes.append(refusal.code if self._version is MqttVersion.V5 else _UNSPECIFIED_311)
                 continue
             owed += self._broker.router.subscribe(
@@ -366,13 +356,13 @@ class Conversation:
         """Say why a filter is refused, None when it is granted."""
         fault = filter_fault(text)
         if fault is not None:
-            return Farewell(code=_FILTER_INVALID, why=fault)
+            return refusals.filter_invalid(fault)
         decision = self._permissions.subscribe(text)
         if not decision.allowed:
-            return Farewell(code=_NOT_AUTHORIZED, why=decision.reason, forbidden=True)
+            return refusals.subscribe_forbidden(text, decision.reason)
         known = self._broker.router.subscriptions(self._client_id)
         if len(known) >= MAX_SUBSCRIPTIONS and text not in known:
-            return Farewell(code=_QUOTA_EXCEEDED, why=f"more than {MAX_SUBSCRIPTIONS} subscriptions (E26)")
+            return refusals.too_many_subscriptions()
         return None
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
@@ -380,7 +370,7 @@ class Conversation:
             self._broker.router.unsubscribe(self._client_id, text)
         codes: tuple[int, ...] = ()
         if self._version is MqttVersion.V5:
-            codes = tuple(0 if filter_fault(text) is None else _FILTER_INVALID for text in packet.filters)
+            codes = tuple(0 if filter_fault(text) is None else refusals.FILTER_INVALID for text in packet.filters)
         self._client.send(encode(Unsuback(packet_id=packet.packet_id, reason_codes=codes), self._version))
         if self._visit is not None:
             self._broker.presence.unsubscribed(

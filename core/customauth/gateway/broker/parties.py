@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from customauth.gateway.broker.contract import Router
 from customauth.gateway.broker.presence import Presence
 from customauth.gateway.broker.quotas import Quotas
+from customauth.rules import RULES
 
 
 @frozen(kw_only=True)
@@ -18,13 +19,22 @@ class Farewell:
 
     :ivar code: of the DISCONNECT that an MQTT 5 client gets; one of MQTT 3.1.1 gets none (D22).
     :ivar why: for the gateway's own log.
+    :ivar rule: the key of the known cause in :data:`customauth.rules.RULES`.
+    :ivar facts: what its cure wants to know of the case at hand.
     :ivar text: the reason string, where AWS sends one (E16).
     """
 
     code: int
     why: str
+    rule: str
+    facts: Mapping[str, str] = Factory(dict)
     text: str | None = None
     forbidden: bool = False
+
+    @property
+    def fix(self) -> str:
+        """What to change."""
+        return RULES[self.rule].advice(self.facts)
 
 
 class Client(Protocol):
