@@ -95,7 +95,9 @@ class Worker:
         """
         self.in_step = False
         async with asyncio.timeout(limit):
-            await self._loop.sock_sendall(self._channel, request)
+            if request:
+                # Sending nothing fails too where the process has answered and ended.
+                await self._loop.sock_sendall(self._channel, request)
             kind, body = await self._receive_frame()
             if kind == protocol.FILES:
                 self._watch(body)
