@@ -21,6 +21,7 @@ from customauth.errors import (
     ConnectTimeout,
     CustomAuthError,
     Stage,
+    UpgradeRejected,
 )
 from customauth.mqtt.protocol import MqttVersion
 from customauth.plugins import PluginManager, default_manager
@@ -33,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 CredentialsSource: TypeAlias = CustomAuth | Callable[[], CustomAuth | Awaitable[CustomAuth]]
 """Credentials, or a plain or async function that is asked for them before every attempt: tokens expire."""
+
+# What happens only to those who had a socket.
+_REACHED = (ClosedBeforeConnack, ConnackRefused, ConnectTimeout, UpgradeRejected)
 
 # How long a backend may overrun its own deadline before it is cut off.
 _GRACE = 3.0
@@ -158,6 +162,12 @@ def _complete(error: ConnectError, request: ConnectRequest, backend: Backend) ->
         error.rule = "endpoint-is-address"
     elif unexplained:
         error.hint = "the peer went away, and AWS would have said why: check endpoint and port, then try again"
+    elif not isinstance(error, _REACHED):
+        # A connection that comes about needs none of this.
+        from customauth.open_files import none_left
+
+        if none_left():
+            error.rule = "open-files"
 
 
 async def _bounded(request: ConnectRequest, backend: Backend) -> Connection:

@@ -216,7 +216,7 @@ def test_what_is_no_answer_of_an_http_proxy_is_told(says: bytes, wanted: str) ->
 )
 def test_what_is_no_answer_of_a_socks5_proxy_is_told(says: bytes) -> None:
     error = run(refused(proxies.socks5_proxy, says=says))
-    assert "refused to connect to device.example port 443" in str(error)
+    assert "refused to connect to device.example:443" in str(error)
     assert error.status is None
 
 

@@ -17,7 +17,7 @@ from attrs import evolve
 
 import servers
 import tlsrooms
-from customauth import ConnectionRefused, ConnectTimeout, Endpoint, EndpointError, NameNotResolved, Stage
+from customauth import ConnectionRefused, ConnectTimeout, DialError, Endpoint, EndpointError, NameNotResolved, Stage
 from customauth.dialing import Deadline, dial, probe_tls, tls_context
 from customauth.endpoint import Transport
 from listeners import LIMIT, Listener, loops, run
@@ -55,8 +55,9 @@ def test_a_name_without_an_address_is_told(loop: str) -> None:
 def test_a_closed_port_is_told(loop: str) -> None:
     async def main() -> None:
         async with servers.closed_port() as endpoint:
-            with pytest.raises(ConnectionRefused, match=r"no TCP connection to 127\.0\.0\.1 port") as caught:
+            with pytest.raises(ConnectionRefused) as caught:
                 await dial(Listener, endpoint, LIMIT)
+            assert str(caught.value) == f"no TCP connection to 127.0.0.1:{endpoint.port}: Connection refused"
         assert caught.value.stage is Stage.TCP
         assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
@@ -81,10 +82,14 @@ def test_a_process_that_may_open_no_more_files_is_told_so() -> None:
             try:
                 with pytest.raises(ConnectionRefused, match="Too many open files"):
                     await dial(Listener, endpoint, LIMIT)
+                # A name is looked up in files: with none, that ends it before there is any socket.
+                with pytest.raises(DialError) as unnamed:
+                    await dial(Listener, evolve(endpoint, host="localhost"), LIMIT)
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
                 for plug in plugs:
                     os.close(plug)
+            assert unnamed.value.stage is Stage.NAME
 
     run(main())
 

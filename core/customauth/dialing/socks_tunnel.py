@@ -9,6 +9,7 @@ from typing import Any
 from python_socks import ProxyError, ProxyType
 from python_socks.async_.asyncio import Proxy as Socks
 
+from customauth.endpoint import authority
 from customauth.errors import ProxyRefused
 from customauth.proxy import Proxy
 
@@ -37,7 +38,7 @@ async def ask(connected: socket.socket, proxy: Proxy, host: str, port: int) -> N
         await socks.connect(host, port, timeout=_NO_LIMIT)
     except ProxyError as error:
         raise ProxyRefused(
-            f"the proxy {proxy} refused to connect to {host} port {port}: {error}", status=error.error_code
+            f"the proxy {proxy} refused to connect to {authority(host, port)}: {error}", status=error.error_code
         ) from error
     except UnicodeError as error:
         raise ProxyRefused(f"the proxy {proxy} cannot be asked for {host!r}, which is no name") from error

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import os
 import socket
 from typing import Any, TypeAlias
 
-from customauth.errors import ConnectionRefused, NameNotResolved
+from customauth.endpoint import authority
+from customauth.errors import ConnectionRefused, DialError, NameNotResolved, Stage
 
 _log = logging.getLogger(__name__)
 
@@ -20,6 +22,7 @@ async def resolve(host: str, port: int) -> list[Address]:
     """Return the addresses of a name, the best first; those of an IP address at once.
 
     :raises NameNotResolved: it has none.
+    :raises DialError: this machine cannot look it up now.
     """
     try:
         if _is_literal(host):
@@ -28,6 +31,8 @@ async def resolve(host: str, port: int) -> list[Address]:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         raise NameNotResolved(f"the name {host} has no address: {getattr(error, 'strerror', error)}") from error
+    except OSError as error:
+        raise DialError(f"{host} cannot be looked up: {error.strerror}", stage=Stage.NAME) from error
     addresses: list[Address] = [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
     _log.debug("%s is at %s", host, ", ".join(str(address[3][0]) for address in addresses))
     return addresses
@@ -59,11 +64,12 @@ async def connect(addresses: list[Address], deadline: float) -> socket.socket:
             peer.close()
             raise
         else:
-            _log.debug("TCP connected to %s port %s", *address[:2])
+            _log.debug("TCP connected to %s", authority(*address[:2]))
             return peer
-    host, port = addresses[-1][3][:2]
-    reason = failures[-1].strerror or "no answer"
-    raise ConnectionRefused(f"no TCP connection to {host} port {port}: {reason}") from failures[-1]
+    number = failures[-1].errno
+    # What asyncio says in the place of the system's word holds the address as a tuple.
+    reason = "no answer" if number is None else os.strerror(number)
+    raise ConnectionRefused(f"no TCP connection to {authority(*addresses[-1][3][:2])}: {reason}") from failures[-1]
 
 
 def _is_literal(host: str) -> bool:

@@ -6,6 +6,17 @@ from customauth.rules.rule import Phase, Rule
 from customauth.rules.symptoms import CLOSED_AFTER_TLS, NO_ADDRESS, NO_TCP, NO_TLS, PROXY_REFUSES
 
 _DESCRIBE_ENDPOINT = "aws iot describe-endpoint --endpoint-type iot:Data-ATS< --region {region}>"
+# The names are those of each client's own documentation; of the three in C the array is the same.
+_ALPN = (
+    ("mosquitto_sub", "--tls-alpn mqtt"),
+    ("ESP-IDF", ".broker.verification.alpn_protos = protos"),
+    ("Arduino, ESP32", "client.setAlpnProtocols(protos)"),
+    ("Mbed TLS", "mbedtls_ssl_conf_alpn_protocols(&conf, protos)"),
+    ("  these with", 'static const char *protos[] = {"mqtt", NULL};'),
+    ("Paho C", 'ssl.protos = (void *)"\\4mqtt"; ssl.protos_len = 5;'),
+    ("MQTT.js", 'ALPNProtocols: ["mqtt"]'),
+    ("Python", 'ssl_context.set_alpn_protocols(["mqtt"])'),
+)
 
 NETWORK: tuple[Rule, ...] = (
     Rule(
@@ -37,6 +48,16 @@ NETWORK: tuple[Rule, ...] = (
         cure="check the network between this machine and the endpoint: firewalls must let TCP to port 443 out<, "
         "to {address} too>",
         sources=("A39",),
+    ),
+    Rule(
+        key="open-files",
+        phase=Phase.TCP,
+        cause="this process, or this machine, may open no more files, and a connection is one",
+        symptom=f"{NO_TCP}; the system says Too many open files",
+        check="compare the limit (ulimit -n) with what the process has open (on Linux: ls /proc/PID/fd)",
+        cure="raise the limit of open files where the process is started (ulimit -n 65536, or LimitNOFILE= of its "
+        "systemd unit), or close the connections that are not used any more",
+        sources=(),
     ),
     Rule(
         key="wrong-port",
@@ -140,7 +161,7 @@ NETWORK: tuple[Rule, ...] = (
         symptom=CLOSED_AFTER_TLS,
         check="look at what the client offers; shake hands with and without the ALPN",
         cure='offer the ALPN protocol "mqtt" (A39)',
-        command='ssl_context.set_alpn_protocols(["mqtt"])',
+        settings=_ALPN,
         sources=("A39", "A46", "A50", "A51"),
     ),
     Rule(
@@ -150,7 +171,7 @@ NETWORK: tuple[Rule, ...] = (
         symptom=f"{CLOSED_AFTER_TLS}; or the handshake fails",
         check="look at what the client offers; shake hands with it and with mqtt alone",
         cure='offer the ALPN protocol "mqtt" (A39)<, not {alpn}>',
-        command='ssl_context.set_alpn_protocols(["mqtt"])',
+        settings=_ALPN,
         sources=("A39", "A40", "A46", "F15"),
     ),
     Rule(
