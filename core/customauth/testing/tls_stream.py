@@ -70,7 +70,7 @@ class TlsStream:
             else:
                 await self._flush()
                 return
-            data = await self._loop.sock_recv(self._socket, _READ_SIZE)
+            data = await self._receive()
             if not data:
                 raise ConnectionResetError("the peer left during the TLS handshake")
             if silent and data[0] == _ALERT:
@@ -80,6 +80,8 @@ class TlsStream:
 
     async def read(self) -> bytes:
         """Return what has come; nothing when the peer has closed, or sent what is no TLS.
+
+        Cancelled, it loses nothing: the next call returns it.
 
         :raises ConnectionError: when the connection is reset.
         """
@@ -91,7 +93,7 @@ class TlsStream:
             except ssl.SSLError:
                 return b""
             await self._flush()
-            data = await self._loop.sock_recv(self._socket, _READ_SIZE)
+            data = await self._receive()
             if not data:
                 return b""
             self._incoming.write(data)
@@ -130,6 +132,19 @@ class TlsStream:
         """Close with an RST. No task may be reading or writing any more."""
         reset(self._socket)
 
+    async def _receive(self) -> bytes:
+        # Not loop.sock_recv(): cancelled at the wrong moment, that loses what it has received.
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                return self._socket.recv(_READ_SIZE)
+            readable = self._loop.create_future()
+            descriptor = self._socket.fileno()
+            self._loop.add_reader(descriptor, _come, readable)
+            try:
+                await readable
+            finally:
+                self._loop.remove_reader(descriptor)
+
     async def _flush(self) -> None:
         if not self._outgoing.pending:
             return
@@ -139,6 +154,11 @@ class TlsStream:
             self._torn = True
             await self._loop.sock_sendall(self._socket, data)
             self._torn = False
+
+
+def _come(readable: asyncio.Future[None]) -> None:
+    if not readable.done():
+        readable.set_result(None)
 
 
 def reset(connected: socket.socket) -> None:
