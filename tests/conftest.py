@@ -16,6 +16,9 @@ settings.load_profile("customauth")
 
 BUNDLED = ("awscrt", "gmqtt", "mqttium", "paho")
 
+# Beyond so many characters a text is no name for a test.
+_LONGEST_ID = 60
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
@@ -41,6 +44,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for ``backend_name`` on every bundled backend whose library is installed."""
     if "backend_name" in metafunc.fixturenames:
         metafunc.parametrize("backend_name", [info.name for info in _usable()])
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Number long texts, as pytest does since 9.2: in some are signatures, which each worker of a run makes anew."""
+    return argname if isinstance(val, str | bytes) and len(val) > _LONGEST_ID else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

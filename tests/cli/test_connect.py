@@ -13,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from commands import RunningGateway, features, installed_backends, run, serving
 from customauth import Feature, __version__
+from customauth.mqtt import Disconnect
 from needs import needs_backend
 from recorder import Recorder
 from servers import Refuse, scripted_server
+from subscribers import answering
 
 VERSIONS = ("5", "3.1.1")
 
@@ -133,15 +135,16 @@ def test_without_a_client_id_it_is_a_new_uuid_each_time(signed: list[str]) -> No
     assert len(ids) == 2
 
 
-def test_client_id_keep_alive_and_version_reach_the_wire(backend_name: str) -> None:
-    with serving(scripted_server()) as server:
-        ca = server.endpoint.ca_pem or b""
-        words = ["connect", "--backend", backend_name, "--cafile", "/dev/stdin", str(server.endpoint)]
+def test_client_id_keep_alive_and_version_reach_the_wire(backend_name: str, tmp_path: Path) -> None:
+    with answering(tmp_path) as server:
+        ca = server.ca_file.read_bytes()
+        words = ["connect", "--backend", backend_name, "--cafile", "/dev/stdin", server.words[-1]]
         for version, level in (("5", 5), ("3.1.1", 4)):
             assert run(*words, "-V", version, "-i", "dev ice", "-k", "77", stdin=ca).code == 0
-            connect = server.connects()[-1]
-            assert (connect.client_id, connect.keep_alive, connect.version) == ("dev ice", 77, level)
-            assert server.peers[-1].said_disconnect
+            peer = server.left()
+            assert peer.connect is not None
+            assert (peer.connect.client_id, peer.connect.keep_alive, peer.version) == ("dev ice", 77, level)
+            assert isinstance(peer.packets[-1], Disconnect)
 
 
 def test_json_tells_of_success(signed: list[str], backend_name: str) -> None:

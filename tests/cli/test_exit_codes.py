@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -180,7 +181,7 @@ def test_5_a_ca_that_is_not_trusted(sample: RunningGateway, tmp_path: Path, back
 
 
 def test_5_without_a_cafile_a_private_ca_is_not_trusted(sample: RunningGateway, backend_name: str) -> None:
-    result = run("connect", "--backend", backend_name, "--timeout", "3", sample.endpoint)
+    result = run("connect", "--backend", backend_name, sample.endpoint)
     assert result.code == 5
     assert "--cafile" in result.last
 
@@ -231,16 +232,17 @@ def test_7_closed_before_the_connack(ca_file: Path, backend_name: str, version: 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_8_no_answer_to_the_connect(ca_file: Path, backend_name: str, version: str) -> None:
     with serving(scripted_server(NeverAnswer())) as server:
-        words = ["--backend", backend_name, "-V", version, "--timeout", "1", *_words(server, ca_file)]
+        words = ["--backend", backend_name, "-V", version, "--timeout", "5", *_words(server, ca_file)]
         result = run("connect", *words)
     assert result.code == 8, result.stderr
-    assert "no answer within 1 s, waiting for CONNECT/CONNACK" in result.stderr
+    # awscrt gives the time that it took.
+    assert re.search(r"no answer within [5-9][.\d]* s, waiting for CONNECT/CONNACK\n", result.stderr), result.stderr
     assert "--timeout" in result.last
 
 
 def test_8_no_answer_to_the_tls_handshake(backend_name: str) -> None:
     with serving(silent_server()) as server:
-        result = run("connect", "--backend", backend_name, "--timeout", "1", str(server.endpoint))
+        result = run("connect", "--backend", backend_name, "--timeout", "5", str(server.endpoint))
     assert result.code == 8, result.stderr
     assert "waiting for TLS handshake" in result.stderr
 

@@ -50,14 +50,14 @@ def _unread_pipe() -> Iterator[int]:
 def test_a_closed_pipe_ends_the_command_without_a_word(words: list[str], tmp_path: Path) -> None:
     with _unread_pipe() as output:
         made = subprocess.run(
-            [*COMMAND, *words], stdout=output, stderr=subprocess.PIPE, cwd=tmp_path, timeout=60, check=False
+            [*COMMAND, *words], stdout=output, stderr=subprocess.PIPE, cwd=tmp_path, timeout=240, check=False
         )
     assert (made.returncode, made.stderr) == (UNREAD, b"")
 
 
 def test_closed_pipes_on_both_outputs_end_it_too() -> None:
     with _unread_pipe() as output:
-        made = subprocess.run([*COMMAND, "frob"], stdout=output, stderr=output, timeout=60, check=False)
+        made = subprocess.run([*COMMAND, "frob"], stdout=output, stderr=output, timeout=240, check=False)
     assert made.returncode == UNREAD
 
 
@@ -91,7 +91,7 @@ def test_a_full_disk_is_told_in_a_line() -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=60,
+            timeout=240,
         )
     assert made.returncode == 1
     assert "No space left" in made.stderr

@@ -210,6 +210,7 @@ def test_a_publish_without_an_answer_is_sent_once(tmp_path: Path, version: MqttV
         async with linked(tmp_path, version, Drop(PacketType.PUBACK)) as (connection, proxy):
             with pytest.raises(RequestTimeout):
                 await connection.publish("a/b", b"x", qos=1, timeout=1.5)
+            await proxy.connections[0].seen(Direction.TO_SERVER, PacketType.PUBLISH)
             return proxy.connections[0].packets[Direction.TO_SERVER][PacketType.PUBLISH]
 
     assert asyncio.run(scenario()) == 1

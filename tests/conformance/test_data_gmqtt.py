@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Iterable
@@ -403,6 +404,8 @@ def test_after_any_end_no_task_timer_or_socket_is_left_without_a_close(version: 
 
     async def scenario() -> None:
         async with asyncio.timeout(_LIMIT), mqtt_server() as server:
+            # What an earlier test has left to the garbage collector is not to be missed.
+            gc.collect()
             before = in_use()
             for abruptly in (True, False):
                 connection, peer = await _open(server, version=version)

@@ -259,7 +259,7 @@ def test_a_later_answer_does_not_change_the_end(later: int, start_gateway: Start
 
 def test_the_end_comes_while_a_refresh_is_under_way(start_gateway: StartGateway) -> None:
     source = STUCK.replace(
-        "'principalId'", "'refreshAfterInSeconds': 300, 'disconnectAfterInSeconds': 302, 'principalId'"
+        "'principalId'", "'refreshAfterInSeconds': 300, 'disconnectAfterInSeconds': 304, 'principalId'"
     )
 
     async def main() -> None:
@@ -267,7 +267,7 @@ def test_the_end_comes_while_a_refresh_is_under_way(start_gateway: StartGateway)
             async with running.accepted(patient()) as client:
                 put_forward(300.0)
                 (worker,) = await started(running.folder)
-                put_forward(2.0)
+                put_forward(4.0)
                 assert await client.rest() == b"\xe0\x01\x98"
                 await gone(worker)
             await running.emptied()

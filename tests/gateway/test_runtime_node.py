@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import customauth
+from aloop import put_forward
 from customauth.gateway.runtimes.contract import FunctionCrashed, FunctionSpec, FunctionTimedOut, Runtime
 from customauth.gateway.runtimes.functions import NodeFunction
 from runtimes import (
@@ -135,7 +136,7 @@ def test_a_callback_waits_for_the_event_loop_unless_told_not_to(function: Functi
     spec = function("""
         export const handler = (event, context, callback) => {
           context.callbackWaitsForEmptyEventLoop = event.wait;
-          setTimeout(() => console.log('empty'), 50);
+          setTimeout(() => console.log('empty'), event.wait ? 50 : 60000);
           callback(null, context.callbackWaitsForEmptyEventLoop);
         };
     """)
@@ -320,11 +321,25 @@ def test_an_answer_that_is_no_json_fails(function: Function, value: str, reason:
 @pytest.mark.fact("C24", "F11")
 @pytest.mark.parametrize("loop", ["for (;;);", "setInterval(() => {}, 1000);", "setTimeout(callback, 60000);"])
 def test_a_function_that_exceeds_its_limit_is_stopped(function: Function, loop: str) -> None:
-    spec = function(f"export const handler = (event, context, callback) => {{ console.log('so far'); {loop} }};")
-    failed = failure(evolve(spec, timeout=0.5))
-    assert isinstance(failed, FunctionTimedOut)
-    assert failed.error_message == "Task timed out after 0.50 seconds"
-    assert failed.output == "so far\n"
+    spec = function(f"""
+        import {{ writeFileSync }} from 'node:fs';
+        export const handler = (event, context, callback) => {{
+          console.log('so far');
+          writeFileSync('printed', '');
+          {loop}
+        }};
+    """)
+
+    async def use(runtime: Runtime) -> None:
+        invocation = asyncio.create_task(failure_of(runtime.invoke({})))
+        await until((folder_of(spec) / "printed").exists)
+        put_forward(spec.timeout)
+        failed = await invocation
+        assert isinstance(failed, FunctionTimedOut)
+        assert failed.error_message == "Task timed out after 5.00 seconds"
+        assert failed.output == "so far\n"
+
+    run(spec, use)
 
 
 def test_loading_has_a_limit_of_its_own(function: Function) -> None:

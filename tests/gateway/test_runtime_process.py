@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from aloop import put_forward
 from customauth.gateway.runtimes.contract import (
     FunctionCrashed,
     FunctionSpec,
@@ -99,9 +100,17 @@ def test_the_output_of_a_function_that_was_ended_is_kept(function: Function, end
 import os
 def handler(event, context):
     print("so far")
+    open("printed", "w").close()
     {end}
 """)
-    assert failure(evolve(spec, timeout=0.5)).output == "so far\n"
+
+    async def use(runtime: Runtime) -> None:
+        invocation = asyncio.create_task(failure_of(runtime.invoke({})))
+        await until((folder_of(spec) / "printed").exists)
+        put_forward(spec.timeout)
+        assert (await invocation).output == "so far\n"
+
+    run(spec, use)
 
 
 @pytest.mark.parametrize(
@@ -169,9 +178,13 @@ def handler(event, context):
     )
 
     async def use(runtime: Runtime) -> None:
-        (result,) = await asyncio.gather(runtime.invoke({}), return_exceptions=True)
+        invocation = asyncio.create_task(runtime.invoke({}))
+        if outcome is FunctionTimedOut:
+            await until((folder_of(spec) / "held").exists)
+            put_forward(spec.timeout)
+        (result,) = await asyncio.gather(invocation, return_exceptions=True)
         assert type(result) is outcome
         await runtime.aclose()
         await until(lambda: lock_is_free(folder_of(spec)))
 
-    run(evolve(spec, timeout=0.5), use)
+    run(spec, use)

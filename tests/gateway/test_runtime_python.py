@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import customauth
+from aloop import put_forward
 from customauth.gateway.runtimes.contract import (
     FunctionCrashed,
     FunctionSpec,
@@ -35,6 +36,7 @@ from runtimes import (
     invoke,
     run,
     run_workers,
+    until,
     write,
 )
 
@@ -253,11 +255,20 @@ def test_the_limit_is_5_seconds(function: Function) -> None:
 
 def test_loading_does_not_count_as_execution(function: Function) -> None:
     spec = function("""
-        import time
-        time.sleep(1)
+        import os, time
+        open("loading", "w").close()
+        while not os.path.exists("go"): time.sleep(0.01)
         def handler(event, context): return 1
     """)
-    assert answer(evolve(spec, timeout=0.7)) == 1
+
+    async def use(runtime: Runtime) -> None:
+        invocation = asyncio.create_task(answers(runtime, {}))
+        await until((folder_of(spec) / "loading").exists)
+        put_forward(6.0)
+        (folder_of(spec) / "go").touch()
+        assert await invocation == [1]
+
+    run(spec, use)
 
 
 def test_loading_has_a_limit_of_its_own(function: Function) -> None:
@@ -268,14 +279,23 @@ def test_loading_has_a_limit_of_its_own(function: Function) -> None:
 
 def test_waiting_for_a_worker_does_not_count_as_execution(function: Function) -> None:
     spec = function("""
-        import time
-        def handler(event, context): time.sleep(0.5)
+        import os, time
+        def handler(event, context):
+            open(f"begun-{event['n']}", "w").close()
+            while not os.path.exists(f"go-{event['n']}"): time.sleep(0.01)
+            return event["n"]
     """)
 
     async def use(runtime: Runtime) -> None:
-        await asyncio.gather(*(runtime.invoke({}) for _ in range(4)))
+        invocations = [asyncio.create_task(answers(runtime, {"n": n})) for n in range(3)]
+        for n in range(3):
+            await until((folder_of(spec) / f"begun-{n}").exists)
+            # Together more than the limit of 5 s.
+            put_forward(3.0)
+            (folder_of(spec) / f"go-{n}").touch()
+        assert await asyncio.gather(*invocations) == [[0], [1], [2]]
 
-    run_workers(evolve(spec, timeout=1.5), use, max_workers=1)
+    run_workers(spec, use, max_workers=1)
 
 
 @pytest.mark.parametrize(

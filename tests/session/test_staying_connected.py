@@ -84,9 +84,9 @@ def test_leaving_sends_disconnect() -> None:
         async with place() as here:
             async with here.session():
                 pass
+            await here.proxy.connections[0].ended.wait()
             sent = here.proxy.connections[0].packets[Direction.TO_SERVER]
             assert sent[PacketType.DISCONNECT] == 1
-            await here.proxy.connections[0].ended.wait()
         endings = [record for record in here.gateway.records if isinstance(record, Ending)]
         assert [ending.reason.value for ending in endings] == ["CLIENT_INITIATED_DISCONNECT"]
 

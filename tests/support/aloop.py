@@ -1,6 +1,6 @@
-"""Run a coroutine on an event loop whose clock can be put forward. Import as ``aloop``.
+"""Run a coroutine on an event loop whose clock can be put forward, and stands still with the machine.
 
-::
+Import as ``aloop``::
 
     run(main()) -> what it returns          on a loop of its own
     put_forward(seconds)                    inside it: timers that are due by then fire at the next turn
@@ -10,20 +10,36 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 from collections.abc import Coroutine
 from typing import TypeVar
 
 T = TypeVar("T")
 
+# How long the loop waits in one go, and how much of its time may pass in one go, in seconds. What lies beyond that
+# nobody in this process could use: the machine stood still, or was busy with others.
+_WAIT = 0.01
+_STEP = 0.02
+
+
+class _Selector(selectors.DefaultSelector):
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        return super().select(timeout if timeout is None else min(timeout, _WAIT))
+
 
 class _Loop(asyncio.SelectorEventLoop):
-    _ahead = 0.0
+    def __init__(self) -> None:
+        self._now = self._seen = super().time()
+        super().__init__(_Selector())
 
     def time(self) -> float:
-        return super().time() + self._ahead
+        seen = super().time()
+        self._now += min(seen - self._seen, _STEP)
+        self._seen = seen
+        return self._now
 
     def put_forward(self, seconds: float) -> None:
-        self._ahead += seconds
+        self._now += seconds
 
 
 def run(main: Coroutine[object, object, T]) -> T:

@@ -37,7 +37,7 @@ T = TypeVar("T")
 COMMAND = (sys.executable, "-m", "customauth")
 
 # A guard against hanging, not a measure.
-_HANGS = 90.0
+_HANGS = 240.0
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,7 @@
     Listener                     a protocol: .received, .said_eof, .cause, .lost; .transport
     await listener.hears(b"..")  until these bytes have arrived, at the end of what has
     await listener.ended()       until the connection is gone; returns the cause
-    run(main())                  on asyncio's loop; run(main(), "uvloop") on uvloop's
+    run(main())                  on the loop of aloop; run(main(), "uvloop") on uvloop's
     loops                        a mark that runs a test on both: it asks for ``loop``
 """
 
@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import pytest
 
+import aloop
 from needs import needs
 
 T = TypeVar("T")
@@ -30,8 +31,9 @@ loops = pytest.mark.parametrize("loop", ["asyncio", pytest.param("uvloop", marks
 
 def run(main: Coroutine[object, object, T], loop: str = "asyncio") -> T:
     """Run ``main`` to its end."""
-    factory = None if loop == "asyncio" else importlib.import_module(loop).new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    if loop == "asyncio":
+        return aloop.run(main)
+    with asyncio.Runner(loop_factory=importlib.import_module(loop).new_event_loop) as runner:
         return runner.run(main)
 
 

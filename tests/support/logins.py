@@ -16,6 +16,7 @@ import contextlib
 import json
 import re
 import ssl
+import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +28,7 @@ import gateways
 from customauth import CustomAuth, MqttVersion, SignedToken
 from customauth.gateway import Decision, Grant, Reason, Refusal
 from customauth.signing import KeyPair, sign
+from rawclient import LIMIT
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 REASON_STRING = re.compile(f"CONNACK:Client is not authenticated/authorized to send the message:{UUID}")
@@ -148,7 +150,12 @@ class Door:
         return data
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Begin anew when the clients of before have gone: what they sent last may still be decided on."""
+        gateway = self.running.gateway
+        end = time.monotonic() + LIMIT
+        while gateway._connections or gateway._strangers:
+            assert time.monotonic() < end, "a client of an earlier test is still there"
+            time.sleep(0.001)
         self.running.decisions.clear()
         (self.running.folder / "events").unlink(missing_ok=True)
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 
+import aloop
 from customauth.gateway.runtimes.choose import bundled_runtime
 from customauth.gateway.runtimes.contract import FunctionFailed, FunctionSpec, Invocation, Runtime
 from customauth.gateway.runtimes.functions import parse_function
@@ -74,7 +75,7 @@ def run(spec: FunctionSpec, use: Callable[[Runtime], Awaitable[T]]) -> T:
         async with asyncio.timeout(60), running(bundled_runtime(spec)) as runtime:
             return await use(runtime)
 
-    return asyncio.run(main())
+    return aloop.run(main())
 
 
 def run_workers(
@@ -92,7 +93,7 @@ def run_workers(
         async with asyncio.timeout(60), running(runtime):
             return await use(runtime)
 
-    return asyncio.run(main())
+    return aloop.run(main())
 
 
 def invoke(spec: FunctionSpec, event: dict[str, object] = EVENT) -> Invocation:

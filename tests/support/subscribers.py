@@ -26,7 +26,7 @@ from customauth import mqtt
 from customauth.testing.mqtt_server import Answers, MqttPeer, MqttServer, mqtt_server, usual
 
 # A guard against hanging, not a measure.
-HANGS = 90.0
+HANGS = 240.0
 
 
 @frozen(kw_only=True)

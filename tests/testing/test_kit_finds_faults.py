@@ -266,7 +266,7 @@ def _run(folder: Path, source: str, suite: str, selected: str) -> tuple[str, set
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     return run.stdout, set(re.findall(r"^FAILED \S+::TestBroken::(\S+)", run.stdout, re.MULTILINE))
 

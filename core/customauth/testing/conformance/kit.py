@@ -112,14 +112,17 @@ def _row_names(parameters: Mapping[str, Any]) -> Iterator[str]:
             yield f"{failure.name}-{version.label}"
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a test's coroutine on an event loop of its own, and see to it that it leaves no task and no complaint."""
+def run(main: Coroutine[Any, Any, T], limit: float = LIMIT) -> T:
+    """Run a test's coroutine on an event loop of its own, and see to it that it leaves no task and no complaint.
+
+    :param limit: seconds that it may take.
+    """
     complaints: list[dict[str, Any]] = []
 
     async def watched() -> T:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         own = asyncio.current_task()
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(limit):
             result = await main
         await settled(lambda: asyncio.all_tasks() == {own}, "tasks are left")
         return result
