@@ -113,7 +113,12 @@ def compare_cell(session: nox.Session, versions: str) -> None:
     name = f"py{session.python}-{versions}"
     files = ["--json", str(CELLS / f"{name}.json"), "--html", str(CELLS / f"{name}.html")]
     # 7: something did not end as it should, which is a finding and no failure of the session.
-    session.run("customauth", "compare", "--environment", name, *files, *session.posargs, success_codes=[0, 7])
+    session.run(
+        *("customauth", "compare", "--environment", name, *files, *session.posargs),
+        success_codes=[0, 7],
+        # Ctrl-C reaches it too: it has to write what it has measured.
+        interrupt_timeout=120,
+    )
 
 
 @nox.session(name="compare-page", reuse_venv=True, default=False)

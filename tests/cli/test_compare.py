@@ -107,7 +107,7 @@ def test_every_scenario_goes_through_every_backend_on_both_versions(document: An
         assert cell["measurements"].get("length", []) == (
             [float(len(cell["backend"]))] * 4 if cell["scenario"] == "length" else []
         )
-    assert document["schema"] == 2
+    assert document["schema"] == 3
     assert document["endpoint"] == "local"
     (environment,) = document["environments"]
     assert set(environment["backends"]) == set(BACKENDS)

@@ -102,12 +102,17 @@ def test_any_other_text_is_a_value_error(text: str) -> None:
         ("[]", "there is no 'schema'"),
         ('{"cells": []}', "there is no 'schema'"),
         ('{"schema": 1, "cells": []}', "schema 1, .*make it again with: customauth compare --json"),
-        ('{"schema": 3}', "schema 3, .*pip install --upgrade customauth"),
+        ('{"schema": 4}', "schema 4, .*pip install --upgrade customauth"),
+        ('{"schema": true}', "schema True"),
         ('{"schema": "2"}', "schema '2'"),
         ('{"schema": 2}', "'customauth' is missing"),
         ('{"schema": 2, "customauth": "1", "created": "now", "more": 1}', "no 'more' there"),
         ('{"schema": 2, "customauth": "1", "created": "now", "rounds": true}', "rounds is bool, and must be int"),
         ('{"schema": 2, "customauth": "1", "created": "now", "rounds": NaN}', "NaN"),
+        (
+            '{"schema": 3, "customauth": "1", "created": "now", "interrupted": []}',
+            "interrupted is list, and must be dict",
+        ),
     ],
 )
 def test_a_foreign_or_old_document_is_refused_with_the_next_step(text: str, said: str) -> None:
@@ -131,6 +136,17 @@ def test_a_document_that_does_not_hold_together_is_refused(change: dict[str, Any
         document[name] = document[name] * 2 if value == 2 else value
     with pytest.raises(ValueError, match=said):
         from_document(json.dumps(document))
+
+
+def test_a_document_of_the_schema_before_is_read_with_as_many_turns_as_it_had_rounds() -> None:
+    document = json.loads(json.dumps(to_document(evolve(speeds({"a": (1, 2, 3, 4), "b": (1, 2)}), rounds=4))))
+    document["schema"] = 2
+    del document["interrupted"]
+    for cell in document["cells"]:
+        del cell["turns"]
+    report = from_document(json.dumps(document))
+    assert [cell.turns for cell in report.cells] == [4, 2]
+    assert report.interrupted == {}
 
 
 def test_a_measure_that_nothing_describes_is_refused() -> None:

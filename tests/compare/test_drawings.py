@@ -122,7 +122,7 @@ def test_a_value_is_shown_with_three_digits(value: float, unit: str, text: str) 
 def test_any_report_can_be_drawn(report: Report) -> None:
     for rows in (table.speed_table(report), table.behaviour_table(report)):
         assert len({tuple(row) for row in rows}) <= 1
-    assert markdown(report).startswith("### Verdict\n")
+    assert markdown(report).startswith("### Interrupted\n" if report.interrupted else "### Verdict\n")
     assert "\0" not in markdown(report)
     markdown(report).encode()
     _read(junit(report))

@@ -40,8 +40,12 @@ def speeds(
     transport: str = "mqtt",
     measure: Measure = MEASURE,
     features: Mapping[str, Sequence[str]] | None = None,
+    turns: int = 0,
 ) -> Report:
-    """Return a report of one measure."""
+    """Return a report of one measure.
+
+    :param turns: how many turns the values are from; 0 when that is not known.
+    """
     scenario = evolve(SCENARIO, measures=(measure,))
     cells = [
         Cell(
@@ -52,6 +56,7 @@ def speeds(
             transport=transport,
             raw=alone,
             measurements={measure.name: tuple(map(float, taken))},
+            turns=turns,
         )
         for alone, group in ((False, values), (True, raw or {}))
         for name, taken in group.items()
@@ -195,6 +200,7 @@ def reports(draw: st.DrawFn) -> Report:
         endpoint=draw(_TEXTS),
         rounds=draw(st.integers(1, 1000)),
         quick=draw(st.booleans()),
+        interrupted=draw(st.dictionaries(st.sampled_from([each.id for each in environments]), _TEXTS)),
         environments=tuple(environments),
         scenarios=tuple(scenarios),
         cells=tuple({_key(cell): cell for cell in cells}.values()),
@@ -215,6 +221,7 @@ def _cells(draw: st.DrawFn, environment: Environment, scenario: ScenarioInfo) ->
         why=draw(_MAYBE),
         behaviour=draw(st.none() | _BEHAVIOURS) if scenario.kind is Kind.BEHAVIOUR else None,
         measurements=draw(st.dictionaries(st.sampled_from(names), _NUMBERS)) if names else {},
+        turns=draw(st.integers(0, 6)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from customauth.cli import compare_files
-from customauth.cli.credentials import credential_options, take_credentials
+from customauth.cli.credentials import credential_options
 from customauth.cli.exits import ExitCode
 from customauth.cli.misuse import Misuse
 from customauth.cli.options import (
@@ -16,7 +16,6 @@ from customauth.cli.options import (
     ca_option,
     complete_backends,
     port_option,
-    take_endpoint,
     timeout_option,
 )
 from customauth.cli.profile import takes_profile
@@ -24,7 +23,7 @@ from customauth.cli.say import say
 from customauth.endpoint import Transport
 
 if TYPE_CHECKING:
-    from customauth.compare import Plan, Report, Scenario
+    from customauth.compare import Report
     from customauth.compare.baseline import Judgement
     from customauth.compare.threshold import Threshold
 
@@ -102,18 +101,23 @@ def command(
     Prints tables and a verdict, and writes the page customauth-comparison.html.
 
     Exit code 0 when everything ended as its scenario says it should, 7 when something did not. With --fail-on only the
-    thresholds count: 0, or 12 when one is broken.
+    thresholds count: 0, or 12 when one is broken. Ctrl-C ends it early, with exit code 130: what was measured is
+    reported all the same, and says what is missing.
     """
     if listed:
         return _list()
     outputs = compare_files.take_outputs(options)
     limits = _parse(thresholds, has_baseline=baseline is not None)
     before = None if baseline is None else compare_files.read_report(baseline, "--baseline")
+    early: ExitCode | None = None
     if merged:
         report = _merged(merged, endpoint, options)
         _check(limits, report.scenarios, _names(report))
     else:
-        report = _run(endpoint, options, limits)
+        report, early = _run(endpoint, options, limits)
+        if early is not None and not _has_anything(report):
+            say("interrupted before anything was measured; nothing is written")
+            return early
     judgements = _judged(report, before, limits)
     compare_files.write(report, judgements, outputs)
     if outputs.on_screen:
@@ -121,6 +125,9 @@ def command(
 
         show(report, before, judgements)
         compare_files.tell(outputs)
+    if early is not None:
+        _tell_interruption(report)
+        return early
     return _code(report, judgements)
 
 
@@ -174,72 +181,14 @@ def _merged(files: tuple[Path, ...], endpoint: str | None, options: dict[str, An
         raise Misuse(f"--merge: {message}", mend) from error
 
 
-def _run(endpoint: str | None, options: dict[str, Any], limits: list[Threshold]) -> Report:
-    import asyncio
+def _run(endpoint: str | None, options: dict[str, Any], limits: list[Threshold]) -> tuple[Report, ExitCode | None]:
+    from customauth.cli.compare_plan import plan_of
+    from customauth.cli.compare_run import run_plan
 
-    from customauth.cli.progress import watched
-    from customauth.compare import run
-
-    plan = _plan(endpoint, options)
+    plan = plan_of(endpoint, options)
     assert plan.scenarios is not None  # noqa: S101 - they have just been chosen
     _check(limits, plan.scenarios, list(plan.backends))
-    return asyncio.run(watched(run(plan)))
-
-
-def _plan(endpoint: str | None, options: dict[str, Any]) -> Plan:
-    from customauth import BackendNotInstalled, PluginManager
-    from customauth.compare import Plan
-
-    plugins = PluginManager()
-    for name in options["backends"]:
-        plugins.backend(name)
-    usable = tuple(info.name for info in plugins.describe() if info.problem is None)
-    chosen = tuple(dict.fromkeys(options.pop("backends"))) or usable
-    if not chosen:
-        raise BackendNotInstalled('no MQTT library is installed; run: pip install "customauth[all]"')
-    common: dict[str, Any] = {
-        "backends": chosen,
-        "scenarios": _chosen_scenarios(options.pop("scenarios"), plugins, quick=options["quick"]),
-        "rounds": options.pop("rounds"),
-        "quick": options.pop("quick"),
-        "raw": not options.pop("no_raw"),
-        "timeout": options.pop("timeout"),
-        "environment": options.pop("environment"),
-        "plugins": plugins,
-    }
-    if protocols := options.pop("protocols"):
-        common["versions"] = tuple(VERSIONS[name] for name in dict.fromkeys(protocols))
-    if transports := options.pop("transports"):
-        common["transports"] = tuple(Transport(name) for name in dict.fromkeys(transports))
-    if endpoint is None:
-        _refuse_needless(options)
-        return Plan(**common)
-    if topic := options.pop("topic"):
-        common["topic"] = topic
-    credentials = take_credentials(options)
-    return Plan(endpoint=take_endpoint(options, endpoint), credentials=credentials, **common)
-
-
-def _chosen_scenarios(names: tuple[str, ...], plugins: Any, *, quick: bool) -> tuple[Scenario, ...]:
-    from customauth.compare import known_scenarios
-
-    known = {scenario.name: scenario for scenario in known_scenarios(plugins)}
-    for name in names:
-        if name not in known:
-            raise Misuse(f"there is no scenario {name!r}", f"take of these: {', '.join(known)}")
-    if names:
-        return tuple(scenario for scenario in known.values() if scenario.name in names)
-    return tuple(scenario for scenario in known.values() if scenario.quick or not quick)
-
-
-def _refuse_needless(options: dict[str, Any]) -> None:
-    """Refuse what would be ignored: the local gateway comes with its own credentials and CA."""
-    needless = [name for name, value in options.items() if value]
-    if needless:
-        raise Misuse(
-            f"--{needless[0].replace('_', '-')} is for an ENDPOINT, and none is given",
-            "give the ENDPOINT (HOST[:PORT]), or leave the option out to use the local gateway",
-        )
+    return run_plan(plan)
 
 
 def _judged(report: Report, before: Report | None, limits: list[Threshold]) -> list[Judgement]:
@@ -252,6 +201,23 @@ def _judged(report: Report, before: Report | None, limits: list[Threshold]) -> l
         for line in judgement.lines:
             say(f"broken: {judgement.threshold}: {line}")
     return judgements
+
+
+def _has_anything(report: Report) -> bool:
+    from customauth.compare import State
+
+    return any(cell.state in (State.RUN, State.ERROR) for cell in report.cells)
+
+
+def _tell_interruption(report: Report) -> None:
+    from customauth.compare import State
+    from customauth.compare.interruptions import interruptions
+
+    for line in interruptions(report):
+        say(line)
+    missing = next((cell.scenario for cell in report.cells if cell.state is State.MISSING), None)
+    if missing is not None:
+        say(f"next: run what is missing by itself, such as: customauth compare --scenario {missing}")
 
 
 def _code(report: Report, judgements: list[Judgement]) -> ExitCode:

@@ -11,6 +11,7 @@ import click
 from customauth.cli.say import printable
 from customauth.cli.table import print_matrix
 from customauth.compare import table
+from customauth.compare.interruptions import interruptions
 from customauth.compare.verdict import verdict
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def show(report: Report, before: Report | None, judgements: Sequence[Judgement]) -> None:
     """Print a report."""
-    for line in table.libraries(report):
+    for line in (*interruptions(report), *table.libraries(report)):
         click.echo(printable(line))
     for rows, legend in (
         (table.speed_table(report), table.LEGEND_SPEED),
@@ -35,7 +36,8 @@ def show(report: Report, before: Report | None, judgements: Sequence[Judgement])
     _show_lines("Not run:", table.not_run(report))
     if before is not None:
         _show_changes(report, before)
-    _show_lines("Thresholds:", [f"{each.threshold}: {'BROKEN' if each.broken else 'kept'}" for each in judgements])
+    thresholds = [f"{each.threshold}: {'BROKEN' if each.broken else 'kept'}" for each in judgements]
+    _show_lines("Thresholds:", [*thresholds, *(note for each in judgements for note in each.notes)])
     _show_verdict(report)
 
 

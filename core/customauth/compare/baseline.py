@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import evolve, frozen
 
 from customauth.compare.figures import ratio_text, setting_text, value_text
+from customauth.compare.interruptions import interruptions, without_values
 from customauth.compare.medians import LEAST_VALUES, differ, factor, outside_noise, spread
-from customauth.compare.result import Cell, Measure, Report, State
+from customauth.compare.result import Cell, Kind, Measure, Report, State
 from customauth.compare.threshold import Against, Threshold, ThresholdError, judged_cells
 
 _Key = tuple[str, str, str, str, str, bool]
@@ -33,11 +34,13 @@ class Judgement:
     """Whether a threshold is broken.
 
     :ivar lines: by what, a line for each cell; or why it could not be judged, which counts as broken.
+    :ivar notes: which cells were not judged, because the baseline was interrupted.
     """
 
     threshold: Threshold
     broken: bool
     lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def changes(report: Report, baseline: Report) -> Changes:
@@ -50,7 +53,7 @@ def changes(report: Report, baseline: Report) -> Changes:
     }
     for cell in report.cells:
         was = old.get(_key(cell))
-        if was is None:
+        if was is None or State.MISSING in (cell.state, was.state):
             continue
         if _ended(was) != _ended(cell):
             behaviours.append(f"{_name(cell)}: {_ended(was)} before, {_ended(cell)} now")
@@ -65,6 +68,7 @@ def judge(report: Report, baseline: Report | None, thresholds: Iterable[Threshol
     """Say which thresholds a report breaks.
 
     A ratio breaks one only when the two medians differ outside the noise of the runs, or have too few values to know.
+    What an interrupted report lacks breaks one, too: nobody knows whether it would be kept.
 
     :raises ThresholdError: one is about nothing in the report, or needs a baseline and there is none.
     """
@@ -80,7 +84,8 @@ def _judge(report: Report, before: Report | None, threshold: Threshold) -> Judge
         return _judge_behaviours(report, old, threshold)
     raw = {_key(cell): cell for cell in report.cells if cell.raw}
     lines, judged = [], 0
-    for cell, measure in judged_cells(threshold, report):
+    about = judged_cells(threshold, report)
+    for cell, measure in about:
         value = threshold.value(cell, measure.name)
         if value is None:
             continue
@@ -100,9 +105,26 @@ def _judge(report: Report, before: Report | None, threshold: Threshold) -> Judge
                 f"{_name(cell)}, {measure.title}: {value_text(value, measure.unit)}, {ratio_text(value / reference)} "
                 f"of {compared}'s {value_text(reference, measure.unit)}"
             )
-    if not judged:
-        return Judgement(threshold=threshold, broken=True, lines=("nothing to judge it by: no cell has the values",))
-    return Judgement(threshold=threshold, broken=bool(lines), lines=tuple(lines))
+    others = [old.get(_key(cell)) for cell, _ in about] if threshold.against is Against.BASELINE else []
+    return _judgement(threshold, judged, "no cell has the values", lines, [cell for cell, _ in about], others)
+
+
+def _judgement(
+    threshold: Threshold,
+    judged: int,
+    lacking: str,
+    lines: Sequence[str],
+    cells: Sequence[Cell],
+    others: Sequence[Cell | None],
+) -> Judgement:
+    """Sum up what was found of the cells that a threshold is about, beside those of the baseline."""
+    missing = without_values(cells)
+    found = [*lines, *([f"not judged, as the comparison was interrupted: {missing}"] if missing else [])]
+    if not judged and not found:
+        found = [f"nothing to judge it by: {lacking}"]
+    unknown = without_values(cell for cell in others if cell is not None)
+    notes = (f"not judged, as the baseline was interrupted: {unknown}",) if unknown else ()
+    return Judgement(threshold=threshold, broken=bool(found), lines=tuple(found), notes=notes)
 
 
 def _judge_behaviours(report: Report, old: dict[_Key, Cell], threshold: Threshold) -> Judgement:
@@ -110,14 +132,16 @@ def _judge_behaviours(report: Report, old: dict[_Key, Cell], threshold: Threshol
     judged = 0
     for cell in report.cells:
         was = old.get(_key(cell))
-        if was is None or was.behaviour is None:
+        if was is None or was.behaviour is None or cell.state is State.MISSING:
             continue
         judged += 1
         if was.behaviour.as_expected and not (cell.behaviour and cell.behaviour.as_expected):
             lines.append(f"{_name(cell)}: {_ended(was)} before, {_ended(cell)} now")
-    if not judged:
-        return Judgement(threshold=threshold, broken=True, lines=("nothing to judge it by: no behaviour is in both",))
-    return Judgement(threshold=threshold, broken=bool(lines), lines=tuple(lines))
+    named = {scenario.name for scenario in report.scenarios if scenario.kind is Kind.BEHAVIOUR}
+    about = [cell for cell in report.cells if cell.scenario in named and not cell.raw]
+    return _judgement(
+        threshold, judged, "no behaviour is in both", lines, about, [old.get(_key(cell)) for cell in about]
+    )
 
 
 def _beyond(value: float, threshold: Threshold) -> bool:
@@ -144,6 +168,8 @@ def _speed_change(cell: Cell, was: Cell, measure: Measure) -> str | None:
 
 
 def _notes(report: Report, before: Report, old: dict[_Key, Cell]) -> Iterator[str]:
+    yield from interruptions(report)
+    yield from (f"baseline: {line}" for line in interruptions(before))
     then = {each.id: each for each in before.environments}
     for environment in report.environments:
         was = then.get(environment.id)
@@ -177,6 +203,7 @@ def _paired(report: Report, baseline: Report) -> Report:
     return evolve(
         baseline,
         environments=(evolve(baseline.environments[0], id=name),),
+        interrupted={name: "; ".join(baseline.interrupted.values())} if baseline.interrupted else {},
         cells=tuple(evolve(cell, environment=name) for cell in baseline.cells),
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import uuid
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from attrs import define, evolve, field
 
@@ -29,6 +30,8 @@ from customauth.compare.through import ThroughCustomauth
 if TYPE_CHECKING:
     from customauth.gateway import RunningGateway
     from customauth.testing.fault_proxy import FaultProxy
+
+T = TypeVar("T")
 
 # Seconds; longer than any measure, so that nobody pings while something else is measured.
 _KEEP_ALIVE = 1200
@@ -58,6 +61,8 @@ class Bench:
     quick: bool = False
     _run: str = field(factory=lambda: uuid.uuid4().hex[:8], init=False)
     _numbers: itertools.count[int] = field(factory=itertools.count, init=False)
+    _kept: dict[str, Any] = field(factory=dict, init=False)
+    _open: contextlib.AsyncExitStack = field(factory=contextlib.AsyncExitStack, init=False)
 
     def endpoint(self, subject: Subject) -> Endpoint:
         """Return the server as a subject reaches it."""
@@ -129,6 +134,23 @@ class Bench:
         if subject.raw:
             return self._raw(subject, request)
         return ThroughCustomauth(request, lambda: self.connect(subject, request.endpoint, client_id=request.client_id))
+
+    async def kept(self, name: str, opening: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        """Open something for the first turn that asks, and give the same to all later turns of the scenario.
+
+        For a server that each turn would otherwise start anew. It is closed when the scenario is over.
+
+        :param name: whose it is; a scenario's.
+        """
+        if name not in self._kept:
+            self._kept[name] = await self._open.enter_async_context(opening())
+        found: T = self._kept[name]
+        return found
+
+    async def let_go(self) -> None:
+        """Close what was kept."""
+        self._kept.clear()
+        await self._open.aclose()
 
     @contextlib.asynccontextmanager
     async def connected(self, subject: Subject) -> AsyncIterator[ComparisonClient]:

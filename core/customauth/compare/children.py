@@ -29,6 +29,8 @@ async def child(module: str, subject: Subject, order: Any, *flags: str) -> tuple
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # Ctrl-C reaches all processes of a terminal; these are ended by the one that has started them.
+        start_new_session=True,
     )
     try:
         said, errors = await process.communicate(pickle.dumps(order))

@@ -1,6 +1,7 @@
 """The JSON document of a report: written, and read back with every value checked.
 
-``schema.json`` beside this file says the same for other languages (JSON Schema, draft 2020-12).
+``schema.json`` beside this file says the same for other languages (JSON Schema, draft 2020-12). A document of schema 2,
+which has neither ``interrupted`` nor ``turns``, is read too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, NoReturn
 import attrs
 
 from customauth.compare.result import SCHEMA, Cell, Report
+
+_BEFORE = 2
 
 
 def to_document(report: Report) -> dict[str, Any]:
@@ -38,12 +41,12 @@ def from_document(text: str) -> Report:
     if not isinstance(document, dict) or "schema" not in document:
         raise ValueError("not a comparison: there is no 'schema' in it")
     found = document.pop("schema")
-    if found != SCHEMA or isinstance(found, bool):
+    if found not in (_BEFORE, SCHEMA) or not isinstance(found, int):
         raise ValueError(f"a comparison of schema {found!r}, and this customauth reads {SCHEMA}; {_mend(found)}")
     report = _read(Report, document, "the comparison")
     assert isinstance(report, Report)  # noqa: S101 - what _read was asked for
     _check_references(report)
-    return report
+    return _with_turns(report) if found == _BEFORE else report
 
 
 def schema() -> dict[str, Any]:
@@ -51,6 +54,15 @@ def schema() -> dict[str, Any]:
     text = resources.files("customauth.compare").joinpath("schema.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def _with_turns(report: Report) -> Report:
+    """Say what a document of the schema before did not: how many turns the values of a cell are from."""
+
+    def turns(cell: Cell) -> int:
+        return min(report.rounds, *map(len, cell.measurements.values())) if cell.measurements else 0
+
+    return attrs.evolve(report, cells=tuple(attrs.evolve(cell, turns=turns(cell)) for cell in report.cells))
 
 
 def _mend(found: object) -> str:
@@ -72,6 +84,9 @@ def _check_references(report: Report) -> None:
     environments = {each.id: each for each in report.environments}
     if len(environments) != len(report.environments):
         raise ValueError("not a comparison: two of its environments have the same id")
+    strange = sorted(set(report.interrupted) - set(environments))
+    if strange:
+        raise ValueError(f"interrupted: there is no environment {strange[0]!r}")
     measures = {each.name: {measure.name for measure in each.measures} for each in report.scenarios}
     if len(measures) != len(report.scenarios):
         raise ValueError("not a comparison: two of its scenarios have the same name")

@@ -9,6 +9,7 @@ from attrs import Factory, frozen
 
 from customauth.compare.medians import Spread, clearly_first, ranked, spread
 from customauth.compare.result import PROCESSOR_TIME, Cell, Kind, Measure, Report, ScenarioInfo, State
+from customauth.compare.settings import Setting
 
 
 @frozen(kw_only=True)
@@ -27,11 +28,17 @@ class Row:
     cells: dict[str, Cell] = Factory(dict)
     raw: dict[str, Cell] = Factory(dict)
 
+    @property
+    def setting(self) -> Setting:
+        """Where it was taken."""
+        return Setting(self.environment, self.version, self.transport)
+
     def spreads(self, *, raw: bool = False) -> dict[str, Spread]:
         """Return the spread of the measure for every backend that has values of it."""
         if self.measure is None:
             return {}
-        taken = {name: spread(_values(cell, self.measure)) for name, cell in (self.raw if raw else self.cells).items()}
+        cells = self.raw if raw else self.cells
+        taken = {name: spread(_values(cell, self.measure), cell.turns) for name, cell in cells.items()}
         return {name: found for name, found in taken.items() if found is not None}
 
     def best(self) -> str | None:
@@ -136,7 +143,8 @@ def _rows(report: Report, scenario: ScenarioInfo) -> Iterator[Row]:
                 for cell in sorted(cells, key=lambda cell: order.index(cell.backend))
                 if (cell.environment, cell.version, cell.transport) == (environment, version, transport)
             ]
-            if here:
+            # What was missed altogether has no row; it is named among what is missing.
+            if any(cell.state is not State.MISSING for cell in here):
                 yield Row(
                     environment=environment,
                     scenario=scenario,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from customauth.compare.baseline import Judgement
 from customauth.compare.figures import setting_text
+from customauth.compare.interruptions import interruptions
 from customauth.compare.result import Cell, Report, State
 
 # XML 1.0 has no way to write these, escaped or not.
@@ -18,12 +19,16 @@ def junit(report: Report, judgements: Sequence[Judgement] = ()) -> str:
     """Draw a report as JUnit XML.
 
     A suite for each environment, its cells the test cases: failed when a behaviour was not as expected, in error when
-    it broke down, skipped when it was not run. Thresholds are a suite of their own.
+    it broke down, skipped when it was not run or is missing. A suite that was interrupted has a case that says so, in
+    error. Thresholds are a suite of their own.
     """
     root = ET.Element("testsuites", name="customauth compare")
     for environment in report.environments:
         cells = [cell for cell in report.cells if cell.environment == environment.id]
-        suite = _suite(root, environment.id, report.created, [_case(cell) for cell in cells])
+        cases = [_case(cell) for cell in cells]
+        if environment.id in report.interrupted:
+            cases.append(_interrupted_case(environment.id, report))
+        suite = _suite(root, environment.id, report.created, cases)
         properties = ET.Element("properties")
         _property(properties, "customauth", report.customauth)
         _property(properties, "python", environment.python)
@@ -50,7 +55,7 @@ def _suite(root: ET.Element, name: str, created: str, cases: list[ET.Element]) -
 def _case(cell: Cell) -> ET.Element:
     raw = ", raw" if cell.raw else ""
     case = _new_case(f"{cell.scenario}.{cell.backend}", f"{setting_text(cell.version, cell.transport)}{raw}")
-    if cell.state is State.NOT_RUN:
+    if cell.state in (State.NOT_RUN, State.MISSING):
         ET.SubElement(case, "skipped", message=_writable(cell.why or "not run"))
     elif cell.state is State.ERROR:
         ET.SubElement(case, "error", message=_writable(cell.why or "broke down"), type="error")
@@ -64,6 +69,14 @@ def _case(cell: Cell) -> ET.Element:
             details = [("stage", behaviour.stage), ("message", behaviour.message)]
             details += [("cause", behaviour.cause), ("", behaviour.cause_message)]
             failure.text = _writable("\n".join(f"{name}: {text}".lstrip(": ") for name, text in details if text))
+    return case
+
+
+def _interrupted_case(environment: str, report: Report) -> ET.Element:
+    case = _new_case("comparison", "whole")
+    message = f"interrupted by {report.interrupted[environment]}"
+    error = ET.SubElement(case, "error", message=_writable(message), type="interrupted")
+    error.text = _writable("\n".join(interruptions(report, most=None)))
     return case
 
 

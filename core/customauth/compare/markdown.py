@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from customauth.compare import table
+from customauth.compare.interruptions import interruptions
 from customauth.compare.result import Report
 from customauth.compare.verdict import verdict
 
@@ -15,7 +16,7 @@ _BREAKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 def markdown(report: Report) -> str:
-    """Draw a report as Markdown: the verdict, the two tables, what needs an explanation, and the machines.
+    """Draw a report as Markdown: what is missing, the verdict, the tables, what needs an explanation, and the machines.
 
     Every text that a server or a third party may have chosen is shown as it is, never read as markup.
     """
@@ -23,7 +24,7 @@ def markdown(report: Report) -> str:
 
 
 def verdict_markdown(report: Report) -> str:
-    """Draw the verdict alone."""
+    """Draw the verdict alone, and before it what it could not be made from."""
     return _joined(_verdict(report))
 
 
@@ -42,6 +43,10 @@ def _joined(lines: Iterable[str]) -> str:
 
 
 def _verdict(report: Report) -> Iterator[str]:
+    left = interruptions(report, most=None)
+    if left:
+        yield from _section("Interrupted", [])
+        yield from _list(left)
     found = verdict(report)
     yield from _section("Verdict", [])
     for each in found.backends:

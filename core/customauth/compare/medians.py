@@ -21,22 +21,41 @@ class Spread:
 
     :ivar low: the lower end; with few values their smallest.
     :ivar high: the upper end; with few values their largest.
+    :ivar rounds: the median of each round; empty when it is not known which values are of which.
     """
 
     median: float
     low: float
     high: float
     count: int
+    rounds: tuple[float, ...] = ()
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether anything can be said of it: there are values enough, and not all are from one round."""
+        return self.count >= LEAST_VALUES and len(self.rounds) != 1
 
 
-def spread(values: Iterable[float]) -> Spread | None:
-    """Return the median and its interval from the order of the values, None without values."""
-    ordered = sorted(values)
-    count = len(ordered)
+def spread(values: Iterable[float], turns: int = 0) -> Spread | None:
+    """Return the median and its interval from the order of the values, None without values.
+
+    :param values: in the order taken.
+    :param turns: how many turns they are from, as many from each; 0 when that is not known.
+    """
+    taken = list(values)
+    count = len(taken)
     if not count:
         return None
-    place = _place(count)
-    return Spread(median=statistics.median(ordered), low=ordered[place], high=ordered[count - 1 - place], count=count)
+    ordered, place, parts = sorted(taken), _place(count), min(turns, count)
+    return Spread(
+        median=statistics.median(ordered),
+        low=ordered[place],
+        high=ordered[count - 1 - place],
+        count=count,
+        rounds=tuple(
+            statistics.median(taken[number * count // parts : (number + 1) * count // parts]) for number in range(parts)
+        ),
+    )
 
 
 def differ(one: Spread, other: Spread) -> bool:
@@ -44,6 +63,20 @@ def differ(one: Spread, other: Spread) -> bool:
     if min(one.count, other.count) < LEAST_VALUES:
         return False
     return outside_noise(one, other) and factor(one.median, other.median) >= MATTERS
+
+
+def stand_apart(one: Spread, other: Spread) -> bool:
+    """Say whether two that took turns differ, and not in another direction from round to round.
+
+    What changes from one round to the next, such as the load of the machine, falls on both alike; so the same one must
+    be ahead in every round, or in so many that chance does it in less than 5 %.
+    """
+    if not (one.is_enough and other.is_enough and differ(one, other)):
+        return False
+    pairs = list(zip(one.rounds, other.rounds, strict=False))
+    is_less = one.median < other.median
+    against = sum(1 for first, second in pairs if first == second or (first < second) is not is_less)
+    return against <= (_place(len(pairs)) if pairs else 0)
 
 
 def outside_noise(one: Spread, other: Spread) -> bool:
@@ -65,9 +98,9 @@ def ranked(spreads: Mapping[str, Spread], *, lower_is_better: bool) -> list[str]
 
 
 def clearly_first(names: Sequence[str], spreads: Mapping[str, Spread]) -> str | None:
-    """Return the first of ranked names when it differs from every other, None when it does not or is alone."""
+    """Return the first of ranked names when it stands apart from every other, None when it does not or is alone."""
     first = names[0] if len(names) > 1 else None
-    if first is None or not all(differ(spreads[first], spreads[name]) for name in names[1:]):
+    if first is None or not all(stand_apart(spreads[first], spreads[name]) for name in names[1:]):
         return None
     return first
 

@@ -61,10 +61,11 @@ class OwnGateway:
 
 
 @contextlib.asynccontextmanager
-async def own_gateway(folder: Path) -> AsyncIterator[OwnGateway]:
+async def own_gateway(folder: Path, ended: asyncio.Future[str] | None = None) -> AsyncIterator[OwnGateway]:
     """Run a gateway until the end of the block.
 
     :param folder: where its CA and its sample are, or are made.
+    :param ended: is told how the gateway has ended, when it does so before the block.
     :raises RuntimeError: when it does not start; the text is the last that it said.
     """
     from customauth.compare.gateway_program import READY, RECORDS
@@ -85,9 +86,14 @@ async def own_gateway(folder: Path) -> AsyncIterator[OwnGateway]:
             stdin=asyncio.subprocess.PIPE,
             stdout=output,
             stderr=output,
+            # Ctrl-C reaches all processes of a terminal; it and its functions end when this one says so.
+            start_new_session=True,
         )
+    watching = None
     try:
         place = await _place(process, folder / READY, said)
+        if ended is not None:
+            watching = asyncio.create_task(_watch(process, said, ended))
         yield OwnGateway(
             endpoint=place,
             folder=folder,
@@ -95,7 +101,15 @@ async def own_gateway(folder: Path) -> AsyncIterator[OwnGateway]:
             log=folder / RECORDS,
         )
     finally:
+        if watching is not None:
+            watching.cancel()
         await _stop(process)
+
+
+async def _watch(process: asyncio.subprocess.Process, said: Path, ended: asyncio.Future[str]) -> None:
+    code = await process.wait()
+    if not ended.done():
+        ended.set_result(f"the end of its gateway, with {code}: {_last_line(said) or 'it said nothing'}")
 
 
 async def _place(process: asyncio.subprocess.Process, ready: Path, said: Path) -> Endpoint:

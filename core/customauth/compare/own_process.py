@@ -28,7 +28,7 @@ _STOPS_WITHIN = 10.0
 
 
 class TurnFailed(Exception):
-    """A turn in another process broke down; the text names the class of its error."""
+    """A turn broke down where its error cannot come out; the text names the class of the error."""
 
 
 @frozen(kw_only=True)
@@ -177,7 +177,11 @@ async def _started(start: Start) -> _Process:
             stdout=asyncio.subprocess.PIPE,
         )
     )
-    # It must find the scenarios' modules where this process has found them.
-    await process.tell(sys.path)
-    await process.tell(start)
+    try:
+        # It must find the scenarios' modules where this process has found them.
+        await process.tell(sys.path)
+        await process.tell(start)
+    except BaseException:
+        await process.kill()
+        raise
     return process

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import Factory, evolve, frozen
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the document."""
 
 
@@ -31,6 +31,8 @@ class State(enum.Enum):
     """The backend, the version or the transport cannot do it; ``why`` says so."""
     ERROR = "error"
     """It broke down; ``why`` has the error."""
+    MISSING = "missing"
+    """The comparison was interrupted before its first turn."""
 
 
 @frozen(kw_only=True)
@@ -91,7 +93,9 @@ class Cell:
     """One scenario with one backend, protocol version and transport, in one environment.
 
     :ivar raw: the library alone, without customauth's layer.
+    :ivar why: why it was not run, how it broke down, or after how many of its turns it was interrupted.
     :ivar measurements: all values, by the measure's name, in the order taken.
+    :ivar turns: how many turns they are from.
     """
 
     environment: str
@@ -104,6 +108,12 @@ class Cell:
     why: str | None = None
     behaviour: Behaviour | None = None
     measurements: dict[str, tuple[float, ...]] = Factory(dict)
+    turns: int = 0
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it has fewer turns than it should have had, because the comparison was interrupted."""
+        return self.state is State.MISSING or (self.state is State.RUN and self.why is not None)
 
     def median(self, measure: str) -> float | None:
         """Return the median of a measure, None where it was not taken."""
@@ -149,6 +159,7 @@ class Report:
     :ivar created: UTC, ISO 8601.
     :ivar endpoint: ``local`` for the gateway that the comparison started itself.
     :ivar rounds: how many turns each cell had.
+    :ivar interrupted: why an environment was left before all was measured, by its id; see :attr:`State.MISSING`.
     """
 
     customauth: str
@@ -156,6 +167,7 @@ class Report:
     endpoint: str = "local"
     rounds: int = 1
     quick: bool = False
+    interrupted: dict[str, str] = Factory(dict)
     environments: tuple[Environment, ...] = ()
     scenarios: tuple[ScenarioInfo, ...] = ()
     cells: tuple[Cell, ...] = ()
@@ -179,6 +191,7 @@ class Report:
             scenarios[each.name] = evolve(known, measures=(*known.measures, *more))
         return evolve(
             self,
+            interrupted={name: why for report in everything for name, why in report.interrupted.items()},
             environments=environments,
             scenarios=tuple(scenarios.values()),
             cells=tuple(cell for report in everything for cell in report.cells),

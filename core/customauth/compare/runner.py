@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncGenerator
@@ -21,6 +22,7 @@ from customauth.compare.registry import known_scenarios
 from customauth.compare.result import Cell, Report
 from customauth.compare.scenario import Scenario, Subject, Turn
 from customauth.compare.stage import Stage, TakeTurn
+from customauth.compare.stopping import unless
 from customauth.compare.tally import Tally
 
 
@@ -41,12 +43,15 @@ class Progress:
     report: Report | None = None
 
 
-async def run(plan: Plan) -> AsyncGenerator[Progress, None]:
+async def run(plan: Plan, stop: asyncio.Future[str] | None = None) -> AsyncGenerator[Progress, None]:
     """Run a plan and yield after every turn; the last step brings the report.
 
     A turn that breaks down costs its cell alone. Close the iterator (``contextlib.aclosing``) when you leave it early:
     then all that was started is stopped.
 
+    :param stop: set its result, which says why, and the turn that is under way is cancelled and the last step is next:
+        its report has what was measured, and says what is missing (:attr:`Report.interrupted`). The same happens by
+        itself when the local gateway ends.
     :raises BackendError: a backend of the plan cannot be loaded, or there is none.
     :raises PluginLoadError: two scenarios have one name.
     :raises RuntimeError: the local gateway did not start.
@@ -57,27 +62,30 @@ async def run(plan: Plan) -> AsyncGenerator[Progress, None]:
         scenarios = tuple(each for each in known_scenarios(plan.plugins) if each.quick or not plan.quick)
     environment = this_environment(plan.plugins, tuple(backend.name for backend in backends), plan.environment)
     created = datetime.now(UTC).isoformat(timespec="seconds")
+    stop = asyncio.get_running_loop().create_future() if stop is None else stop
     cells: list[Cell] = []
     async with contextlib.AsyncExitStack() as stack:
         stages = [Stage(plan, scenario, backends) for scenario in scenarios]
         total = sum(stage.turns for stage in stages) + len(backends)
         done = 0
-        bench = await _bench(plan, scenarios, stack)
+        bench = await _bench(plan, scenarios, stack, stop)
+        stack.push_async_callback(bench.let_go)
         here = elsewhere = _here(bench)
         if any(stage.elsewhere for stage in stages):
             elsewhere = (await stack.enter_async_context(own_processes(bench))).turn
         for backend in backends:
-            await _warm_up(elsewhere, plan, backend)
+            await _warm_up(elsewhere, plan, backend, stop)
             done += 1
             yield Progress(done=done, total=total)
         for stage in stages:
             before = done
             tally = Tally(environment.id, stage.scenario.name, stage.measures)
             take_turn = elsewhere if stage.elsewhere else here
-            async with contextlib.aclosing(stage.run(take_turn, bench.credentials, tally)) as turns:
+            async with contextlib.aclosing(stage.run(take_turn, bench.credentials, tally, stop)) as turns:
                 async for _ in turns:
                     done += 1
                     yield Progress(done=done, total=total, scenario=stage.scenario.name)
+            await bench.let_go()
             done = before + stage.turns
             for cell in tally.cells():
                 cells.append(cell)
@@ -88,6 +96,7 @@ async def run(plan: Plan) -> AsyncGenerator[Progress, None]:
         endpoint="local" if plan.endpoint is None else str(plan.endpoint),
         rounds=plan.all_rounds(),
         quick=plan.quick,
+        interrupted={environment.id: stop.result()} if any(cell.is_cut_short for cell in cells) else {},
         environments=(environment,),
         scenarios=tuple(stage.info() for stage in stages),
         cells=tuple(cells),
@@ -102,7 +111,9 @@ def _backends(plan: Plan) -> list[Backend]:
     return [plan.plugins.backend(name) for name in dict.fromkeys(names)]
 
 
-async def _bench(plan: Plan, scenarios: tuple[Scenario, ...], stack: contextlib.AsyncExitStack) -> Bench:
+async def _bench(
+    plan: Plan, scenarios: tuple[Scenario, ...], stack: contextlib.AsyncExitStack, stop: asyncio.Future[str]
+) -> Bench:
     if plan.endpoint is not None:
         assert plan.credentials is not None  # noqa: S101 - the plan has checked it
         return Bench(
@@ -114,7 +125,7 @@ async def _bench(plan: Plan, scenarios: tuple[Scenario, ...], stack: contextlib.
             quick=plan.quick,
         )
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="customauth-")))
-    gateway = await stack.enter_async_context(own_gateway(folder))
+    gateway = await stack.enter_async_context(own_gateway(folder, stop))
     local = None
     if any(scenario.local and not scenario.load for scenario in scenarios):
         from customauth.gateway import running
@@ -132,15 +143,17 @@ async def _bench(plan: Plan, scenarios: tuple[Scenario, ...], stack: contextlib.
     )
 
 
-async def _warm_up(take_turn: TakeTurn, plan: Plan, backend: Backend) -> None:
+async def _warm_up(take_turn: TakeTurn, plan: Plan, backend: Backend, stop: asyncio.Future[str]) -> None:
     """Connect once in every way: it pays for imports, for the authorizer's process and for TLS settings."""
     for version in plan.versions:
         for raw in (False, True) if plan.raw else (False,):
             for transport in plan.transports:
+                if stop.done():
+                    return
                 subject = Subject(backend=backend.name, version=version, transport=transport, raw=raw)
                 # What fails here fails again in its cell, where it is told.
                 with contextlib.suppress(Exception):
-                    await take_turn(subject, _connect_once)
+                    await unless(stop, take_turn(subject, _connect_once))
 
 
 async def _connect_once(bench: Bench, subject: Subject) -> Turn:

@@ -55,6 +55,7 @@ class Scenario(abc.ABC):
     :cvar limit: seconds after which a turn has broken down.
     :cvar rounds: more turns than this are not taken, however many are asked for; None for no limit.
     :cvar quick: whether a quick comparison takes it too.
+    :cvar quick_rounds: as ``rounds``, for a quick comparison.
     """
 
     name: ClassVar[str]
@@ -72,6 +73,7 @@ class Scenario(abc.ABC):
     rounds: ClassVar[int | None] = None
     limit: ClassVar[float] = 60.0
     quick: ClassVar[bool] = True
+    quick_rounds: ClassVar[int | None] = None
 
     @abc.abstractmethod
     async def turn(self, bench: Bench, subject: Subject) -> Turn:

@@ -6,6 +6,9 @@ from collections.abc import Collection
 
 from attrs import frozen
 
+# So many settings are named by themselves.
+_MOST = 2
+
 
 @frozen
 class Setting:
@@ -29,13 +32,28 @@ def is_told(holds: Collection[Setting], judged: Collection[Setting]) -> bool:
     )
 
 
-def where(holds: Collection[Setting], judged: Collection[Setting]) -> str:
-    """Return in which of the settings that could be judged something holds, empty when in all of them."""
-    holding, all_of_them = frozenset(holds), frozenset(judged)
+def where(holds: Collection[Setting], measured: Collection[Setting]) -> str:
+    """Return in which of the settings that were measured something holds, empty when in all of them.
+
+    It is named: where it holds, or where it does not. Where both would be many they are counted.
+    """
+    holding, all_of_them = frozenset(holds), frozenset(measured)
     if holding >= all_of_them:
         return ""
-    if holding != _block(holding, all_of_them):
+    if holding == _block(holding, all_of_them):
+        return _named(holding, all_of_them)
+    left = all_of_them - holding
+    if left == _block(left, all_of_them):
+        return f"not {_named(left, all_of_them)}"
+    if min(len(holding), len(left)) > _MOST:
         return f"in {len(holding)} of {len(all_of_them)} settings"
+    few = holding if len(holding) <= _MOST else left
+    texts = sorted(_named({each}, all_of_them) for each in few)
+    return f"{'' if few is holding else 'not '}{' and '.join(texts)}"
+
+
+def _named(holding: Collection[Setting], all_of_them: Collection[Setting]) -> str:
+    """Name settings that are a block of all of them."""
     environments = {each.environment for each in holding}
     versions = {each.version for each in holding}
     transports = {each.transport for each in holding}

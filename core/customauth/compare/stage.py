@@ -11,6 +11,7 @@ from customauth.compare.own_process import Take
 from customauth.compare.plan import Plan
 from customauth.compare.result import PROCESSOR_TIME, Kind, Measure, ScenarioInfo
 from customauth.compare.scenario import NotApplicable, Scenario, Subject, Turn
+from customauth.compare.stopping import Stopped, unless
 from customauth.compare.tally import Tally
 
 TakeTurn: TypeAlias = Callable[[Subject, Take], Awaitable[Turn]]
@@ -29,7 +30,8 @@ class Stage:
         self.elsewhere: bool = plan.processes and scenario.kind is Kind.SPEED and not scenario.fresh
         self.measures: tuple[Measure, ...] = (*scenario.measures, *((PROCESSOR_TIME,) if self.elsewhere else ()))
         self._plan = plan
-        self._rounds = min(plan.all_rounds(), scenario.rounds or plan.all_rounds())
+        limits = (scenario.rounds, scenario.quick_rounds if plan.quick else None)
+        self._rounds = min([plan.all_rounds(), *(limit for limit in limits if limit is not None)])
         self._ways = [
             (version, transport)
             for transport in plan.transports
@@ -55,10 +57,13 @@ class Stage:
             measures=self.measures,
         )
 
-    async def run(self, take_turn: TakeTurn, credentials: CustomAuth, tally: Tally) -> AsyncGenerator[None, None]:
+    async def run(
+        self, take_turn: TakeTurn, credentials: CustomAuth, tally: Tally, stop: asyncio.Future[str]
+    ) -> AsyncGenerator[None, None]:
         """Give every subject its turns; those that are compared with each other are neighbours in time.
 
         :param credentials: left out of the texts of errors.
+        :param stop: once it is done there are no more turns, and the one that is under way does not count.
         """
         for way in self._ways:
             taking_part = []
@@ -71,16 +76,20 @@ class Stage:
                     tally.not_run(subject, why)
             for number in range(self._rounds):
                 for subject in order(taking_part, number):
-                    if tally.is_over(subject):
+                    if stop.done() or tally.is_over(subject):
                         continue
                     try:
                         async with asyncio.timeout(self.scenario.limit):
-                            tally.add(subject, await take_turn(subject, self.scenario.turn))
+                            tally.add(subject, await unless(stop, take_turn(subject, self.scenario.turn)))
+                    except Stopped:
+                        continue
                     except (NotApplicable, BackendError) as error:
                         tally.not_run(subject, str(error))
                     except Exception as error:  # a library, or a stranger's scenario, may raise anything
                         tally.broke_down(subject, error, credentials)
                     yield
+            for subject in taking_part:
+                tally.end(subject, self._rounds)
 
     def _subjects(self, version: MqttVersion, transport: Transport) -> list[tuple[Backend, Subject]]:
         raw = self._plan.raw and self.scenario.raw and transport is Transport.MQTT

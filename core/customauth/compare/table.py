@@ -21,8 +21,10 @@ Alike = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 """Environments, versions and transports, each of the first with each of the others."""
 
 AS_EXPECTED, NOT_AS_EXPECTED, NOT_RUN, BROKEN = "ok", "NO", "-", "error"
+MISSING = "missing"
 """The marks of the matrix of behaviours; words, because not every terminal has symbols."""
 
+_UNMEASURED = {State.ERROR: BROKEN, State.MISSING: MISSING, State.NOT_RUN: NOT_RUN}
 _COLUMNS = frozenset({"environment", "measure", "scenario", "MQTT", "transport", "backend"})
 
 LEGEND_SPEED = (
@@ -125,7 +127,7 @@ def _speed_text(row: Row, backend: str) -> str:
     if cell is None:
         return ""
     if found is None or row.measure is None:
-        return BROKEN if cell.state is State.ERROR else NOT_RUN
+        return _UNMEASURED.get(cell.state, NOT_RUN)
     text = value_text(found.median, row.measure.unit)
     raw = row.spreads(raw=True).get(backend)
     if raw is not None and raw.median > 0:
@@ -136,10 +138,8 @@ def _speed_text(row: Row, backend: str) -> str:
 def _behaviour_text(cell: Cell | None) -> str:
     if cell is None:
         return ""
-    if cell.state is State.NOT_RUN:
-        return NOT_RUN
-    if cell.state is State.ERROR or cell.behaviour is None:
-        return BROKEN
+    if cell.state is not State.RUN or cell.behaviour is None:
+        return _UNMEASURED.get(cell.state, BROKEN)
     mark = AS_EXPECTED if cell.behaviour.as_expected else NOT_AS_EXPECTED
     return f"{mark} {cell.behaviour.error}" if cell.behaviour.error else mark
 

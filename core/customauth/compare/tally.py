@@ -25,6 +25,7 @@ class _Sum:
     why: str | None = None
     measurements: dict[str, list[float]] = field(factory=dict)
     behaviours: list[Behaviour] = field(factory=list)
+    turns: int = 0
 
 
 class Tally:
@@ -63,6 +64,7 @@ class Tally:
             found.measurements.setdefault(name, []).extend(_rounded(value) for value in values)
         if turn.behaviour is not None:
             found.behaviours.append(turn.behaviour)
+        found.turns += 1
 
     def not_run(self, subject: Subject, why: str) -> None:
         """Take that a subject cannot do it."""
@@ -76,6 +78,16 @@ class Tally:
         said = str(error) if isinstance(error, TurnFailed) else f"{type(error).__name__}: {error}"
         told = " ".join(said.split())
         found.state, found.why = State.ERROR, without_trace_ids(_masked(told, credentials))
+
+    def end(self, subject: Subject, turns: int) -> None:
+        """Take that no more turns come, of so many that there should have been."""
+        found = self._sums[subject]
+        if found.state is not State.RUN or found.turns == turns:
+            return
+        if found.turns:
+            found.why = f"interrupted after {found.turns} of {turns} turns"
+        else:
+            found.state, found.why = State.MISSING, "interrupted before its first turn"
 
     def is_over(self, subject: Subject) -> bool:
         """Say whether further turns would tell nothing new."""
@@ -95,6 +107,7 @@ class Tally:
                 why=found.why,
                 behaviour=_one(found.behaviours),
                 measurements={name: tuple(values) for name, values in found.measurements.items()},
+                turns=found.turns,
             )
 
 

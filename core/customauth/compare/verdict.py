@@ -1,7 +1,8 @@
 """What the numbers say, in one screen: for each backend what it cannot do, where it stands apart, what it is best for.
 
-Every sentence is made from the report; nothing is known here of any library. Of a difference within the noise of the
-runs nothing is said (:mod:`customauth.compare.medians`).
+Every sentence is made from the report; nothing is known here of any library. What does not hold in all settings that
+were measured says in which it does. Of a difference within the noise of the runs nothing is said
+(:mod:`customauth.compare.medians`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from attrs import frozen
 
 from customauth.compare import verdict_cells, verdict_speed
 from customauth.compare.figures import Row, backends, speed_rows
+from customauth.compare.interruptions import interruptions
 from customauth.compare.medians import LEAST_VALUES, MATTERS
 from customauth.compare.result import Report
 from customauth.compare.verdict_words import measures_named
@@ -24,7 +26,7 @@ class BackendVerdict:
     :ivar library: its library with the versions that were compared.
     :ivar cannot: what others can and it cannot, and what was not run because of it.
     :ivar apart: where it is behind all others, what it does not report as it should, what customauth's layer costs it.
-    :ivar best_for: where it is ahead of all others or, when that is nowhere, level with the best.
+    :ivar best_for: where it is ahead of all others or, when that is nowhere, cannot be told from the best.
     :ivar missing: what it broke down at, and what there are no values of.
     """
 
@@ -39,7 +41,7 @@ class BackendVerdict:
     def sentences(self) -> tuple[str, ...]:
         """All of them; a backend of which the data says nothing has one that says so."""
         found = (*self.best_for, *self.apart, *self.cannot, *self.missing)
-        return found or ("Nothing sets it apart.",)
+        return found or ("Nothing that could be judged sets it apart.",)
 
 
 @frozen(kw_only=True)
@@ -74,19 +76,23 @@ def verdict(report: Report) -> Verdict:
             )
             for name in names
         ),
-        general=(*verdict_cells.general(report), *_limits(rows)),
+        general=(*interruptions(report), *verdict_cells.general(report), *_limits(rows)),
     )
 
 
 def _limits(rows: Sequence[Row]) -> Iterator[str]:
     """Say what the verdict keeps silent about."""
-    few = [(row, "") for row in rows if any(found.count < LEAST_VALUES for found in row.spreads().values())]
+    few = verdict_cells.held_by_measure(rows, lambda row: not all(each.is_enough for each in row.spreads().values()))
     if few:
         yield (
-            f"Fewer than {LEAST_VALUES} values, so nothing is said of: {measures_named(few)}; more --rounds give more."
+            f"Fewer than {LEAST_VALUES} values, or all from one round, so nothing is said of: {measures_named(few)}; "
+            "more --rounds give more."
         )
     if rows:
-        yield f"Differences within the noise of the runs, or below {MATTERS - 1:.0%}, are not told."
+        yield (
+            f"Differences within the noise of the runs, below {MATTERS - 1:.0%}, or in another direction from round to "
+            "round are not told."
+        )
 
 
 def _library(report: Report, name: str) -> str:

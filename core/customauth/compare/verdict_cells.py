@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from customauth.compare.figures import Row, behaviour_rows
 from customauth.compare.result import Cell, Report, State
 from customauth.compare.settings import Setting, where
-from customauth.compare.verdict_words import bracketed, counted, measures_named, named
+from customauth.compare.verdict_words import NOT_EVERYWHERE, bracketed, counted, measures_named, named
 
 _MOST_FEATURES = 12
 
 
 def alone_right(report: Report, name: str) -> Iterator[str]:
     """Say which behaviours only this backend ends as expected."""
-    scenarios = dict.fromkeys(row.scenario.name for row in behaviour_rows(report) if _alone(row, name))
-    if scenarios:
-        yield f"The only one that ends as it should: {named(scenarios)}."
+    alone: dict[str, list[Setting]] = {}
+    run: dict[str, list[Setting]] = {}
+    for row in behaviour_rows(report):
+        if _was_run(row):
+            run.setdefault(row.scenario.name, []).append(row.setting)
+            if _alone(row, name):
+                alone.setdefault(row.scenario.name, []).append(row.setting)
+    texts = [bracketed(scenario, where(holds, run[scenario])) for scenario, holds in alone.items()]
+    if texts:
+        yield f"The only one that ends as it should: {named(texts)}."
 
 
 def wrong(report: Report, name: str) -> Iterator[str]:
@@ -58,7 +65,7 @@ def missing(report: Report, name: str, rows: Sequence[Row]) -> Iterator[str]:
 
     :param rows: those of speed.
     """
-    if not any(cell.backend == name for cell in report.cells):
+    if all(cell.state is State.MISSING for cell in report.cells if cell.backend == name):
         yield "Nothing was run with it."
         return
     not_run = _of_library_alone(report, name, State.NOT_RUN)
@@ -69,7 +76,7 @@ def missing(report: Report, name: str, rows: Sequence[Row]) -> Iterator[str]:
     for why, cells in _of_library_alone(report, name, State.ERROR).items():
         yield f"The library alone broke down at {_placed(report, cells)}: {why}."
     # What it says nothing of though it was asked, or was not asked.
-    without = [(row, "") for row in rows if name not in row.spreads() and row.spreads() and _unexplained(row, name)]
+    without = held_by_measure(rows, lambda row: name not in row.spreads() and _unexplained(row, name))
     if without:
         yield f"No values of {measures_named(without)}."
 
@@ -112,10 +119,10 @@ def _reasons(report: Report, name: str, by_reason: dict[str, list[Cell]]) -> str
 
 
 def _placed(report: Report, cells: Sequence[Cell]) -> str:
-    """Name the scenario of one backend's cells, or count them; and where, when that is the same for all."""
+    """Name the scenario of one backend's cells, or count them; and where."""
     places = _places(report, cells)
     holds = set(places.values())
-    return bracketed(counted(list(places)), holds.pop() if len(holds) == 1 else "")
+    return bracketed(counted(list(places)), holds.pop() if len(holds) == 1 else NOT_EVERYWHERE)
 
 
 def _places(report: Report, cells: Sequence[Cell]) -> dict[str, str]:
@@ -129,6 +136,25 @@ def _places(report: Report, cells: Sequence[Cell]) -> dict[str, str]:
         }
         found[scenario] = where({_setting(cell) for cell in cells if cell.scenario == scenario}, everywhere)
     return found
+
+
+def held_by_measure(rows: Sequence[Row], holds: Callable[[Row], bool]) -> list[tuple[Row, str]]:
+    """Return a row of each measure for which something holds, and where, if not wherever it has values.
+
+    :param rows: those of speed.
+    """
+    found: dict[tuple[str, str], tuple[list[Row], list[Row]]] = {}
+    for row in rows:
+        if row.measure is not None and row.spreads():
+            holding, measured = found.setdefault((row.scenario.name, row.measure.name), ([], []))
+            measured.append(row)
+            if holds(row):
+                holding.append(row)
+    return [
+        (holding[0], where([row.setting for row in holding], [row.setting for row in measured]))
+        for holding, measured in found.values()
+        if holding
+    ]
 
 
 def _setting(cell: Cell) -> Setting:
@@ -147,7 +173,7 @@ def _alone(row: Row, name: str) -> bool:
 
 
 def _was_run(row: Row) -> bool:
-    return any(cell.state is not State.NOT_RUN for cell in row.cells.values())
+    return any(cell.state in (State.RUN, State.ERROR) for cell in row.cells.values())
 
 
 def _all_as_expected(row: Row) -> bool:

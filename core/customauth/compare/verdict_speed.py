@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from attrs import Factory, define, frozen
 
-from customauth.compare.figures import Row, measure_title, ratio_text, value_text
-from customauth.compare.medians import LEAST_VALUES, Spread, differ, factor, ranked
+from customauth.compare.figures import Row, measure_title, value_text
+from customauth.compare.medians import factor, ranked, stand_apart
 from customauth.compare.settings import Setting, is_told, where
 from customauth.compare.verdict_words import bracketed, measures_named, named, range_text
 
@@ -33,19 +33,24 @@ class _Standing:
     """How a backend stands at one measure.
 
     :ivar row: one of the measure's.
-    :ivar judged: where it could be compared with another.
+    :ivar measured: where the measure has values, whoever's they are.
+    :ivar judged: where it could be compared with the others: all that have values have enough of them.
     :ivar first: where it is ahead of all others, beside the next.
     :ivar last: where it is behind all others, beside the first.
-    :ivar level: where nobody is ahead of it outside the noise.
+    :ivar level: where nobody is ahead of it outside the noise, so that its rank is not known.
+    :ivar raw_measured: where there are values of the library alone beside its own.
+    :ivar beside_raw: where both are enough to be compared.
     :ivar costs: where customauth's layer makes it worse than the library alone, and by how much.
     """
 
     row: Row
+    measured: list[Setting] = Factory(list)
     judged: list[Setting] = Factory(list)
     first: dict[Setting, _Beside] = Factory(dict)
     last: dict[Setting, _Beside] = Factory(dict)
     level: list[Setting] = Factory(list)
     beside_raw: list[Setting] = Factory(list)
+    raw_measured: list[Setting] = Factory(list)
     costs: dict[Setting, float] = Factory(dict)
 
     @property
@@ -81,7 +86,7 @@ def standings(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Standings]
 
 
 def ahead(found: Standings) -> Iterator[str]:
-    """Say what a backend is best for or, when that is nothing, where it is level with the best."""
+    """Say what a backend is best for or, when that is nothing, where it cannot be told from the best."""
     of_all = found.by_measure.values()
     first = [standing for standing in of_all if is_told(standing.first, standing.judged)]
     if first:
@@ -89,12 +94,15 @@ def ahead(found: Standings) -> Iterator[str]:
         yield f"Best for {named(_ahead_text(standing) for standing in first)}."
         return
     level = [
-        (standing.row, where(standing.level, standing.judged))
+        (standing.row, where(standing.level, standing.measured))
         for standing in of_all
         if is_told(standing.level, standing.judged)
     ]
     if level:
-        yield f"Nowhere ahead of all others; level with the best at {measures_named(level)}."
+        # Being ahead in so few settings that it is not told would make the first half untrue.
+        nowhere = not any(standing.first for standing in of_all)
+        start = "Nowhere ahead of all others; not" if nowhere else "Not"
+        yield f"{start} told apart from the best at {measures_named(level)}."
 
 
 def behind(found: Standings) -> Iterator[str]:
@@ -111,7 +119,7 @@ def costs(found: Standings) -> Iterator[str]:
     if dear:
         dear = _strongest(dear, lambda standing: max(standing.costs.values()))
         texts = (
-            bracketed(standing.title, range_text(standing.costs.values()), where(standing.costs, standing.beside_raw))
+            bracketed(standing.title, range_text(standing.costs.values()), where(standing.costs, standing.raw_measured))
             for standing in dear
         )
         yield f"Cost of customauth's layer, beside the library alone: {named(texts)}."
@@ -121,32 +129,34 @@ def _judge(row: Row, found: dict[str, Standings]) -> None:
     """Note how every backend of a row stands."""
     assert row.measure is not None  # noqa: S101 - rows of speed have one
     lower_is_better = row.measure.lower_is_better
-    setting = Setting(row.environment, row.version, row.transport)
-    spreads = _enough(row.spreads())
-    raw = _enough(row.spreads(raw=True))
+    setting = row.setting
+    spreads, raw = row.spreads(), row.spreads(raw=True)
+    if spreads:
+        for each in found.values():
+            each.of(row).measured.append(setting)
     for name in spreads.keys() & raw.keys():
         standing = found[name].of(row)
+        standing.raw_measured.append(setting)
+        if not (spreads[name].is_enough and raw[name].is_enough):
+            continue
         standing.beside_raw.append(setting)
         worse = (spreads[name].median > raw[name].median) is lower_is_better
-        if worse and differ(spreads[name], raw[name]):
+        if worse and stand_apart(spreads[name], raw[name]):
             standing.costs[setting] = factor(spreads[name].median, raw[name].median)
     order = ranked(spreads, lower_is_better=lower_is_better)
-    if len(order) < 2:
+    # Whoever has too few values may be ahead or behind: then nobody's rank is known.
+    if len(order) < 2 or not all(each.is_enough for each in spreads.values()):
         return
     for name in order:
         standing = found[name].of(row)
         standing.judged.append(setting)
-        if not differ(spreads[name], spreads[order[0]]):
+        if not any(stand_apart(spreads[name], spreads[each]) for each in order[: order.index(name)]):
             standing.level.append(setting)
     for name, other, is_last in ((order[0], order[1], False), (order[-1], order[0], True)):
-        if all(differ(spreads[name], spreads[each]) for each in order if each != name):
+        if all(stand_apart(spreads[name], spreads[each]) for each in order if each != name):
             standing = found[name].of(row)
             places = standing.last if is_last else standing.first
             places[setting] = _Beside(other=other, own=spreads[name].median, others=spreads[other].median)
-
-
-def _enough(spreads: dict[str, Spread]) -> dict[str, Spread]:
-    return {name: found for name, found in spreads.items() if found.count >= LEAST_VALUES}
 
 
 def _ahead_text(standing: _Standing) -> str:
@@ -156,7 +166,7 @@ def _ahead_text(standing: _Standing) -> str:
         standing.title,
         value,
         f"{range_text(each.ratio for each in found)} ahead of {_others(found)}",
-        where(standing.first, standing.judged),
+        where(standing.first, standing.measured),
     )
 
 
@@ -165,10 +175,9 @@ def _behind_text(standing: _Standing) -> str:
     farthest = max(found, key=lambda each: each.ratio)
     text = f"{range_text(each.ratio for each in found)} behind {_others(found)}"
     if farthest.ratio >= _FAR:
-        values = f"{standing.value(farthest.own)} beside {standing.value(farthest.others)}"
-        most = "" if len(found) == 1 else "up to "
-        text = f"{most}{ratio_text(farthest.ratio)} behind {farthest.other}, {values}"
-    return bracketed(standing.title, text, where(standing.last, standing.judged))
+        which = "" if len(found) == 1 else "at the farthest "
+        text += f", {which}{standing.value(farthest.own)} beside {standing.value(farthest.others)}"
+    return bracketed(standing.title, text, where(standing.last, standing.measured))
 
 
 def _others(found: Sequence[_Beside]) -> str:

@@ -10,6 +10,10 @@ MOST = 3
 """So many things are named in one sentence; a screen is small."""
 
 
+NOT_EVERYWHERE = "not in all settings"
+"""Said of several things together that hold in different settings."""
+
+
 def named(texts: Iterable[str], most: int = MOST) -> str:
     """Name the first of several things, and count the others; semicolons between them, as the things have commas."""
     found = list(texts)
@@ -33,7 +37,7 @@ def range_text(ratios: Iterable[float]) -> str:
 def measures_named(rows: Iterable[tuple[Row, str]]) -> str:
     """Name the measures of rows; several of one scenario are counted and not named.
 
-    :param rows: with where something holds at it; empty for everywhere.
+    :param rows: one of each measure, with where something holds at it; empty for everywhere.
     """
     by_scenario: dict[str, dict[str, tuple[Row, str]]] = {}
     for row, holds in rows:
@@ -44,7 +48,8 @@ def measures_named(rows: Iterable[tuple[Row, str]]) -> str:
         of_all = len(row.scenario.measures)
         if len(by_title) > 1:
             share = "" if len(by_title) == of_all else f"{len(by_title)} of {of_all} measures"
-            texts.append(bracketed(row.scenario.title, share))
+            places = {each for _, each in by_title.values()}
+            texts.append(bracketed(row.scenario.title, share, holds if len(places) == 1 else NOT_EVERYWHERE))
         else:
             texts.append(bracketed(title, holds))
     return named(texts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from customauth.compare.figures import backends
+from customauth.compare.interruptions import interruptions
 from customauth.compare.page.markup import Html, element
 from customauth.compare.result import Environment, Report
 
@@ -14,6 +15,7 @@ def heading(report: Report) -> Html:
     where = "a local gateway of its own" if report.endpoint == "local" else report.endpoint
     rounds = f"{report.rounds} round{'' if report.rounds == 1 else 's'}{', quick' if report.quick else ''}"
     facts = [f"customauth {report.customauth}", f"against {where}", rounds, element("time", report.created)]
+    facts += [element("strong", line) for line in interruptions(report)]
     return element(
         "div",
         element("h1", _title(len(backends(report)))),

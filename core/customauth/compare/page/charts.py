@@ -166,6 +166,8 @@ def _row(chart: _Chart, line: _Line, figures: Sequence[str]) -> Html:
 def _why(cell: Cell) -> list[str]:
     if cell.state is State.ERROR:
         return [element("strong", "! broke down"), f" {cell.why or 'no reason was given'}"]
+    if cell.state is State.MISSING:
+        return [element("strong", "… missing"), f" {cell.why or ''}"]
     if cell.state is State.NOT_RUN:
         return [element("strong", "— not run"), f" {cell.why or 'no reason was given'}"]
     return [element("strong", "— no values")]

@@ -26,6 +26,7 @@ _AS_EXPECTED = _Mark("good", "✓", "as expected")
 _OTHERWISE = _Mark("bad", "✗", "not as expected")
 _NOT_RUN = _Mark("none", "—", "not run")
 _BROKE = _Mark("broke", "!", "broke down")
+_MISSING = _Mark("none", "…", "missing")
 _MARKS = (_AS_EXPECTED, _OTHERWISE, _BROKE, _NOT_RUN)
 
 
@@ -42,7 +43,8 @@ def matrices(report: Report, slices: Slices) -> Html | None:
         if mine:
             tables.append(_matrix(mine, slice_, slices, order, numbered))
             answers += [_answer(row, cell, slices, numbered) for row in mine for _, cell in _columns(row, order)]
-    key = [element("span", f"{mark.sign} {mark.words}", class_=f"mark {mark.kind}") for mark in _MARKS]
+    marks = (*_MARKS, *((_MISSING,) if report.interrupted else ()))
+    key = [element("span", f"{mark.sign} {mark.words}", class_=f"mark {mark.kind}") for mark in marks]
     return element(
         "section",
         element("h2", "Behaviour", id="behaviour"),
@@ -136,6 +138,8 @@ def _cell(cell: Cell | None, numbered: dict[int, int]) -> Html:
 def _mark(cell: Cell) -> _Mark:
     if cell.state is State.ERROR:
         return _BROKE
+    if cell.state is State.MISSING:
+        return _MISSING
     if cell.state is State.NOT_RUN or cell.behaviour is None:
         return _NOT_RUN
     return _AS_EXPECTED if cell.behaviour.as_expected else _OTHERWISE

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from attrs import define, evolve, field
@@ -14,7 +16,8 @@ from customauth import Connection, ConnectOptions, CustomAuth, CustomAuthError, 
 from customauth.compare.bench import Bench
 from customauth.compare.result import Kind
 from customauth.compare.scenario import NotApplicable, Scenario, Subject, Turn
-from customauth.compare.scenarios.logins import LOGINS, Act, Expected, Keys, Login
+from customauth.compare.scenarios.login import Act, Expected, Keys, Login
+from customauth.compare.scenarios.logins import LOGINS
 from customauth.compare.telling import in_words, told
 
 if TYPE_CHECKING:
@@ -64,21 +67,27 @@ class LoginScenario(Scenario):
     quick: ClassVar[bool]
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
-        from customauth.gateway import running
-
         if bench.gateway is None:
             raise NotApplicable("it needs the local gateway; leave out ENDPOINT")
         folder = bench.gateway.folder
-        function = _Function(self.login)
-        options = {"runtimes": lambda _: function, "time_scale": self.login.time_scale}
-        async with running(_config(bench, self.login), folder=folder, **options) as gateway:
-            keys = Keys(private_pem=folder.joinpath("private.pem").read_bytes())
-            attempt = _Attempt(bench, subject, self.login, gateway.endpoint, self.login.credentials(keys))
-            error, seconds, wrong = await attempt.made()
+        place, function = await bench.kept(self.name, lambda: self._serving(bench, folder))
+        function.begin()
+        keys = Keys(private_pem=folder.joinpath("private.pem").read_bytes())
+        attempt = _Attempt(bench, subject, self.login, place, self.login.credentials(keys))
+        error, seconds, wrong = await attempt.made()
         expected = self.login.expected[subject.version]
         if error is not None:
             wrong = _differences(expected, error)
         return Turn(behaviour=told(_in_words(expected), error, seconds, wrong, attempt.endpoint))
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, bench: Bench, folder: Path) -> AsyncIterator[tuple[Endpoint, _Function]]:
+        from customauth.gateway import running
+
+        function = _Function(self.login)
+        options = {"runtimes": lambda _: function, "time_scale": self.login.time_scale}
+        async with running(_config(folder, self.login), folder=folder, **options) as gateway:
+            yield gateway.endpoint, function
 
 
 def login_scenarios() -> tuple[Scenario, ...]:
@@ -160,6 +169,10 @@ class _Function:
     _login: Login
     _asked: int = field(default=0, init=False)
 
+    def begin(self) -> None:
+        """Begin a turn: it has not been asked yet."""
+        self._asked = 0
+
     async def invoke(self, event: Mapping[str, object]) -> Invocation:
         from customauth.gateway.runtimes.contract import Invocation
 
@@ -171,12 +184,11 @@ class _Function:
         """End nothing: nothing was started."""
 
 
-def _config(bench: Bench, login: Login) -> GatewayConfig:
+def _config(folder: Path, login: Login) -> GatewayConfig:
     from customauth.gateway.config_parse import parse_config
 
-    assert bench.gateway is not None  # noqa: S101 - the turn has looked
     text = _CONFIG.format(enforce_quotas=str(login.enforce_quotas).lower())
-    return parse_config(text, file=bench.gateway.folder / "comparison.toml")
+    return parse_config(text, file=folder / "comparison.toml")
 
 
 def _in_words(expected: Expected) -> str:

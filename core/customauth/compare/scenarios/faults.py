@@ -58,7 +58,7 @@ class Together:
     """The rows that only a deadline ends: all of a backend's happen at once, in the first turn of any of them."""
 
     failures: tuple[Failure, ...]
-    _found: WeakKeyDictionary[Bench, dict[str, dict[tuple[str, Way], Told | BaseException]]] = field(
+    _found: WeakKeyDictionary[Bench, dict[tuple[str, bool], dict[tuple[str, Way], Told | BaseException]]] = field(
         factory=WeakKeyDictionary, init=False
     )
 
@@ -68,21 +68,28 @@ class Together:
         :raises Exception: what a backend raised that is no error of customauth's.
         """
         of_bench = self._found.setdefault(bench, {})
-        if backend.name not in of_bench:
-            of_bench[backend.name] = await self._all(backend)
-        found = of_bench[backend.name][failure.name, way]
+        # A quick comparison takes these alone, so that no second batch of them is waited for.
+        few = bench.quick and failure.name in QUICK
+        if (backend.name, few) not in of_bench:
+            of_bench[backend.name, few] = await self._all(backend, few=few)
+        found = of_bench[backend.name, few][failure.name, way]
         if isinstance(found, BaseException):
             raise found
         return found
 
-    async def _all(self, backend: Backend) -> dict[tuple[str, Way], Told | BaseException]:
+    async def _all(self, backend: Backend, *, few: bool) -> dict[tuple[str, Way], Told | BaseException]:
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def one(failure: Failure, way: Way) -> Told:
             async with places:
                 return await provoke(backend, failure, way)
 
-        pairs = [(failure, way) for failure in self.failures for way in _ways(failure, backend.features)]
+        pairs = [
+            (failure, way)
+            for failure in self.failures
+            if failure.name in QUICK or not few
+            for way in _ways(failure, backend.features)
+        ]
         found = await asyncio.gather(*(one(*pair) for pair in pairs), return_exceptions=True)
         return {(failure.name, way): each for (failure, way), each in zip(pairs, found, strict=True)}
 

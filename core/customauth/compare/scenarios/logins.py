@@ -5,10 +5,7 @@ MQTT 5 gets a reason code; MQTT 3.1.1 is closed without a word (F1, F3, D22).
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
-
-from attrs import field, frozen
 
 from customauth import (
     ClosedBeforeConnack,
@@ -25,83 +22,12 @@ from customauth import (
     TlsFailed,
     TlsReason,
 )
+from customauth.compare.scenarios.login import LONGEST, PASSWORD, Act, Expected, Keys, Login, accepted, policy
 
 _V5, _V311 = MqttVersion.V5, MqttVersion.V311
-_ARN = "arn:aws:iot:us-east-1:123456789012"
-_PASSWORD = "wonderland"  # noqa: S105 - of a gateway that lives for one turn
 # The shortest seconds of an answer, 300 (C16, C28), are 0.15 s then.
 _FAST = 2000.0
-_LEAST, _MOST = 300, 86400
-
-
-class Act(enum.Enum):
-    """What the user does."""
-
-    CONNECT = "connect"
-    CONNECT_AGAIN = "connect twice in a row"
-    PUBLISH = "publish at QoS 0"
-    PUBLISH_ACKNOWLEDGED = "publish at QoS 1"
-    SUBSCRIBE = "subscribe"
-    WAIT = "nothing"
-
-
-@frozen(kw_only=True)
-class Keys:
-    """What a token is signed with.
-
-    :ivar private_pem: that of the gateway's public key.
-    """
-
-    private_pem: bytes = field(repr=False)
-
-    def signed(self, value: str, key_name: str = "token") -> SignedToken:
-        """Sign a token."""
-        from customauth.signing import signed_token
-
-        return signed_token(key_name, value, self.private_pem)
-
-
-@frozen(kw_only=True)
-class Expected:
-    """What must be told.
-
-    :ivar stage: of a failed attempt.
-    :ivar retryable: of a failed attempt.
-    :ivar details: other attributes that the error must have.
-    """
-
-    error: type[CustomAuthError]
-    stage: Stage | None = None
-    retryable: bool | None = None
-    details: Mapping[str, object] = field(factory=dict)
-
-
-def _credentials(_: Keys) -> CustomAuth:
-    return CustomAuth(authorizer="open", username="alice", password=_PASSWORD.encode())
-
-
-def policy(clients: str = "*") -> dict[str, object]:
-    """Return a policy document that allows to connect, and what is below ``allowed/``."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{_ARN}:client/{clients}"},
-            {"Effect": "Allow", "Action": "iot:Publish", "Resource": f"{_ARN}:topic/allowed/*"},
-            {"Effect": "Allow", "Action": "iot:Subscribe", "Resource": f"{_ARN}:topicfilter/allowed/*"},
-        ],
-    }
-
-
-def accepted(**other: object) -> dict[str, object]:
-    """Return an answer of a function that lets the client in, with other values in places."""
-    usual: dict[str, object] = {
-        "isAuthenticated": True,
-        "principalId": "comparison",
-        "disconnectAfterInSeconds": _MOST,
-        "refreshAfterInSeconds": _MOST,
-        "policyDocuments": [policy()],
-    }
-    return usual | other
+_LEAST = 300
 
 
 def _refusal(code: int, *, retryable: bool) -> dict[MqttVersion, Expected]:
@@ -117,36 +43,6 @@ def _ending(code: int | None, error: type[CustomAuthError] = Disconnected) -> di
         _V5: Expected(error=error, details={"reason_code": code, **ended}),
         _V311: Expected(error=Disconnected, details={"reason_code": None, "by_server": True}),
     }
-
-
-@frozen(kw_only=True)
-class Login:
-    """One row of the table.
-
-    :ivar name: how it is called everywhere.
-    :ivar description: what happens, without the full stop.
-    :ivar facts: the facts that it is from, or that say what must be told.
-    :ivar answer: what the authorizer's function answers, of the event and how often it was asked before.
-    :ivar expected: what must be told, on each version.
-    :ivar server_name: which name the client asks for, where it is not the gateway's own.
-    :ivar time_scale: how many times faster than the clock the answer's seconds pass.
-    :ivar needs: what a backend must declare.
-    :ivar quick: whether a quick comparison takes it: not what a client cannot tell from another row, nor a second wait.
-    """
-
-    name: str
-    title: str
-    description: str
-    facts: tuple[str, ...]
-    expected: Mapping[MqttVersion, Expected]
-    answer: Callable[[Mapping[str, object], int], object] = lambda _, __: accepted()
-    credentials: Callable[[Keys], CustomAuth] = _credentials
-    act: Act = Act.CONNECT
-    server_name: str | None = None
-    enforce_quotas: bool = False
-    time_scale: float = 1.0
-    needs: frozenset[Feature] = frozenset()
-    quick: bool = True
 
 
 def _refused(name: str, title: str, description: str, *facts: str, **more: object) -> Login:
@@ -193,7 +89,7 @@ def _signed(key_name: str = "token", other: bool = False) -> Callable[[Keys], Cu
 
 
 def _at(authorizer: str | None) -> Callable[[Keys], CustomAuth]:
-    return lambda _: CustomAuth(authorizer=authorizer, username="alice", password=_PASSWORD.encode())
+    return lambda _: CustomAuth(authorizer=authorizer, username="alice", password=PASSWORD.encode())
 
 
 def _refuses_wrong_password(event: Mapping[str, object], _: int) -> object:
@@ -202,7 +98,7 @@ def _refuses_wrong_password(event: Mapping[str, object], _: int) -> object:
     data = event.get("protocolData")
     mqtt = data.get("mqtt") if isinstance(data, dict) else None
     given = base64.b64decode(mqtt.get("password", "")) if isinstance(mqtt, dict) else b""
-    return accepted(isAuthenticated=given == _PASSWORD.encode())
+    return accepted(isAuthenticated=given == PASSWORD.encode())
 
 
 def _refuses_later(_: Mapping[str, object], asked: int) -> object:
@@ -261,7 +157,7 @@ LOGINS: tuple[Login, ...] = (
         "ttl-out-of-range",
         "Lifetime out of range",
         "The answer's disconnectAfterInSeconds is 86401",
-        accepted(disconnectAfterInSeconds=_MOST + 1),
+        accepted(disconnectAfterInSeconds=LONGEST + 1),
         "C22",
         quick=False,
     ),

@@ -34,8 +34,9 @@ class MemoryAndThreads(Scenario):
     raw = True
     versions: ClassVar[tuple[MqttVersion, ...]] = (MqttVersion.V5,)
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
-    # One fresh process is like another.
+    # One fresh process is like another: what they say differs by a few percent at most.
     rounds: ClassVar[int | None] = 3
+    quick_rounds: ClassVar[int | None] = 1
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
         if sys.platform != "linux":

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from customauth import Transport
 from customauth.compare.bench import Bench
 from customauth.compare.result import Kind, Measure
 from customauth.compare.scenario import Scenario, Subject, Turn
+
+if TYPE_CHECKING:
+    from customauth.gateway import RunningGateway
 
 # The shortest refreshAfterInSeconds, 300 (C25), is 0.15 s then.
 _TIME_SCALE = 2000.0
@@ -58,28 +63,38 @@ class RevokedTime(Scenario):
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
-        from customauth.gateway import Ending, running
+        from customauth.gateway import Ending
 
-        with tempfile.TemporaryDirectory(prefix="customauth-") as name:
-            folder = Path(name)
-            folder.joinpath("authorizer.py").write_text(_FUNCTION)
-            async with running(folder=folder, time_scale=_TIME_SCALE) as gateway:
-                connections = [
-                    await bench.connect(subject, gateway.endpoint, gateway.signed)
-                    for _ in range(bench.repetitions(3, 10))
-                ]
+        gateway = await bench.kept(self.name, _serving)
+        revoked = gateway.folder / "revoked"
+        revoked.unlink(missing_ok=True)
+        connections = [
+            await bench.connect(subject, gateway.endpoint, gateway.signed) for _ in range(bench.repetitions(3, 10))
+        ]
 
-                async def told(number: int) -> tuple[str, datetime]:
-                    await connections[number].wait_closed()
-                    return connections[number].request.client_id, datetime.now(UTC)
+        async def told(number: int) -> tuple[str, datetime]:
+            await connections[number].wait_closed()
+            return connections[number].request.client_id, datetime.now(UTC)
 
-                folder.joinpath("revoked").touch()
-                try:
-                    async with asyncio.timeout(_TOLD_WITHIN):
-                        ends = dict(await asyncio.gather(*map(told, range(len(connections)))))
-                finally:
-                    for connection in connections:
-                        await connection.aclose()
-                began = {each.client_id: each.time for each in gateway.records if isinstance(each, Ending)}
+        revoked.touch()
+        try:
+            async with asyncio.timeout(_TOLD_WITHIN):
+                ends = dict(await asyncio.gather(*map(told, range(len(connections)))))
+        finally:
+            for connection in connections:
+                await connection.aclose()
+        began = {each.client_id: each.time for each in gateway.records if isinstance(each, Ending)}
         times = tuple((end - began[client_id]).total_seconds() * 1000 for client_id, end in ends.items())
         return Turn(measurements={self.name: tuple(max(each, 0.0) for each in times)})
+
+
+@contextlib.asynccontextmanager
+async def _serving() -> AsyncIterator[RunningGateway]:
+    """Run a gateway whose function lets in whoever brings a token, until there is a file ``revoked`` in its folder."""
+    from customauth.gateway import running
+
+    with tempfile.TemporaryDirectory(prefix="customauth-") as name:
+        folder = Path(name)
+        folder.joinpath("authorizer.py").write_text(_FUNCTION)
+        async with running(folder=folder, time_scale=_TIME_SCALE) as gateway:
+            yield gateway

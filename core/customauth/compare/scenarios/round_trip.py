@@ -28,7 +28,7 @@ class _RoundTrip(Scenario):
             await client.subscribe(topic, self.qos)
             for _ in range(_WARM_UP):
                 await client.round_trip(topic, _PAYLOAD, self.qos)
-            for _ in range(bench.repetitions(20, 200)):
+            for _ in range(bench.repetitions(12, 200)):
                 began = time.perf_counter()
                 await client.round_trip(topic, _PAYLOAD, self.qos)
                 times.append((time.perf_counter() - began) * 1000)
