@@ -111,6 +111,9 @@ def _section(rule: Rule) -> Iterator[str]:
     yield ""
     if rule.command:
         yield from ("```text", rule.paste(), "```", "")
+    if rule.settings:
+        widest = max(len(client) for client, _ in rule.settings)
+        yield from ("```text", *(f"{client:<{widest}}  {setting}" for client, setting in rule.settings), "```", "")
 
 
 def _sentence(text: str) -> str:

@@ -72,7 +72,6 @@ def test_a_raw_plus_in_a_query_stops() -> None:
         (quote(PLAIN + "\n", safe=""), "signature-line-breaks"),
         (quote(base64.b64decode(PLAIN).hex(), safe=""), "signature-not-base64"),
         (quote(base64.b64decode(PLAIN).hex(":"), safe=""), "signature-not-base64"),
-        (quote(f'"{PLAIN}"', safe=""), "signature-not-base64"),
         (quote(base64.b64decode(PLAIN).decode("latin-1"), safe=""), "signature-not-base64"),
         (quote(PLAIN.rstrip("="), safe=""), "signature-truncated"),
         (quote(PLAIN[:200], safe=""), "signature-truncated"),

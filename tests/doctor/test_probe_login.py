@@ -10,6 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+import aloop
 import servers
 from customauth import CustomAuth, MqttVersion, Transport, mqtt
 from customauth.doctor.finding import Certainty, Outcome
@@ -405,7 +406,7 @@ def test_a_server_that_never_answers_is_likely_at_fault() -> None:
             assert own is not None
             assert own.ending is Ending.SILENT
 
-    asyncio.run(main())
+    aloop.run(main())
 
 
 @pytest.mark.parametrize("abruptly", [False, True])

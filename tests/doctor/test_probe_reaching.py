@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from attrs import evolve
 
+import aloop
 import servers
 from customauth import Endpoint
 from customauth.doctor.finding import Certainty, Outcome
@@ -60,6 +61,8 @@ def test_a_closed_port_is_certain() -> None:
             assert seen.rules() == ["port-closed"]
             assert seen.findings()[0].certainty is Certainty.CERTAIN
             assert seen.check("TCP over IPv4").outcome is Outcome.STOPPED
+            assert seen.check("TCP over IPv4").detail.endswith(f" to 127.0.0.1:{endpoint.port}: Connection refused")
+            assert seen.findings()[0].evidence.endswith(f":{endpoint.port} refuses TCP connections")
             assert seen.result.reached is Reached.NAME
 
     asyncio.run(main())
@@ -105,7 +108,9 @@ def test_a_family_that_fails_is_a_warning_while_the_other_one_works() -> None:
             trip = Trip(setup, setup.endpoint, ProbeResult(), Masking.of(setup))
             checks = {check.name: check async for check in _families(trip, addresses)}
             assert checks["TCP over IPv4"].outcome is Outcome.PASSED
+            assert checks["TCP over IPv4"].detail == f"127.0.0.1:{port} answers"
             assert checks["TCP over IPv6"].outcome is Outcome.WARNED
+            assert f"to [::1]:{port}: " in checks["TCP over IPv6"].detail
             assert checks["TCP over IPv6"].findings == ()
 
     asyncio.run(main())
@@ -166,4 +171,4 @@ def test_a_proxy_that_is_silent_is_the_cause() -> None:
             seen = await probed(setup_for(Endpoint(host="device.example", proxy=between.proxy), timeout=0.3))
             assert seen.rules() == ["proxy-refused"]
 
-    asyncio.run(main())
+    aloop.run(main())

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from attrs import evolve
 
+import aloop
 import servers
 import tlsrooms
 from customauth import Endpoint
@@ -238,7 +239,7 @@ def test_a_server_that_is_silent_is_a_failure_of_tls() -> None:
             assert seen.rules() == ["tls-failed"]
             assert "no answer to the ClientHello" in seen.check("TLS").detail
 
-    asyncio.run(main())
+    aloop.run(main())
 
 
 @program("openssl", package="openssl")

@@ -11,6 +11,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+import aloop
 from customauth import Endpoint, Transport
 from customauth.doctor.finding import Certainty, Outcome
 from customauth.doctor.probe import Reached
@@ -139,7 +140,7 @@ def test_a_server_that_is_silent_to_the_request_is_rejected() -> None:
             assert seen.rules() == ["upgrade-rejected"]
             assert seen.check("WebSocket").detail == "no answer within 0.5 s"
 
-    asyncio.run(main())
+    aloop.run(main())
 
 
 @pytest.mark.fact("A30")

@@ -355,6 +355,7 @@ def test_the_verdict_is_fit_for_json() -> None:
         "cause": "",
         "evidence": ["will-qos2 was seen"],
         "fix": "",
+        "settings": {},
         "sources": [],
     }
     assert document["remarks"][0]["why_not_the_cause"] is None

@@ -70,6 +70,31 @@ def test_the_command_follows_the_cure_and_can_be_had_alone() -> None:
     assert mend.placeholders() == {"authorizer"}
 
 
+def test_what_is_left_to_fill_in_is_told() -> None:
+    mend = rule(command="sign --key {key} {token_file} as {user}?t=TOKEN&s=SIGNATURE --status ACTIVE")
+    assert mend.left_open() == {"KEY", "TOKEN_FILE", "USER", "TOKEN", "SIGNATURE"}
+    assert mend.left_open({"key": "KEY", "token_file": "t", "user": "TOKEN"}) == {"TOKEN", "SIGNATURE"}
+    assert rule(command="aws --status ACTIVE {key}").left_open({"key": "k"}) == set()
+    assert rule().left_open() == set()
+
+
+def test_a_rule_with_settings_has_no_command_beside_them() -> None:
+    found = [each for each in RULES.values() if each.settings]
+    assert {each.key for each in found} == {"alpn-missing", "alpn-wrong"}
+    for each in found:
+        assert not each.command
+        assert all(f"  {client}  {setting}" == f"  {client}  {setting}".rstrip() for client, setting in each.settings)
+        # Beside the verdict's margin of 11 they fit a terminal.
+        widest = max(len(client) for client, _ in each.settings)
+        assert all(11 + widest + 2 + len(setting) <= 80 for _, setting in each.settings)
+
+
+def test_a_file_that_is_known_is_read_in_place_of_a_variable() -> None:
+    paste = RULES["token-newline"].paste({"token_file": "'my token'", "private_key": "k.pem"})
+    assert paste == "printf %s \"$(cat 'my token')\" | openssl dgst -sha256 -sign k.pem | openssl base64 -A"
+    assert '"$TOKEN"' in RULES["token-newline"].paste()
+
+
 @given(facts=st.dictionaries(st.sampled_from(sorted(FACTS_OF_A_CASE)), st.text()), key=st.sampled_from(sorted(RULES)))
 def test_any_facts_fill_any_cure(facts: Mapping[str, str], key: str) -> None:
     found = RULES[key]

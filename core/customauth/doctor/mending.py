@@ -20,10 +20,12 @@ from customauth.doctor.parameters import (
     Parameter,
     first,
     parameters_of,
-    parts_of,
     pieces_cut_off,
 )
+from customauth.doctor.rewriting import raw, reading, rewritten
 from customauth.doctor.setup import Setup
+from customauth.doctor.values import exchanged_setup, replaced_setup, unquoted_setup
+from customauth.doctor.wrapping import unwrapped
 from customauth.errors import CredentialError
 from customauth.request import CredentialsIn
 from customauth.rules import RULES, Phase
@@ -84,12 +86,28 @@ def _sent(setup: Setup) -> tuple[object, ...]:
     return setup.username, setup.password, dict(setup.headers), setup.query
 
 
+def _bare(setup: Setup, _: Mapping[str, str]) -> Setup:
+    return unwrapped(setup)
+
+
+def _unquoted(setup: Setup, _: Mapping[str, str]) -> Setup:
+    return unquoted_setup(setup)
+
+
+def _exchanged(setup: Setup, _: Mapping[str, str]) -> Setup:
+    return exchanged_setup(setup)
+
+
+def _put_in_place(setup: Setup, _: Mapping[str, str]) -> Setup:
+    return replaced_setup(setup)
+
+
 def _one_mark(setup: Setup, _: Mapping[str, str]) -> Setup | None:
     user, *lists = (setup.username or "").split("?")
     if not all("=" in each for each in lists):
         # It stands in the user part, or in a value.
         return None
-    return _reading(evolve(setup, username=f"{user}?{'&'.join(lists)}", user=user))
+    return reading(evolve(setup, username=f"{user}?{'&'.join(lists)}", user=user))
 
 
 def _name_put_right(setup: Setup, facts: Mapping[str, str]) -> Setup | None:
@@ -124,8 +142,8 @@ def _encoded_token(setup: Setup, _: Mapping[str, str]) -> Setup | None:
     if all(piece.raw_value for piece in pieces):
         # Parameters of their own.
         pieces = []
-    raw = "&".join([token.raw_value, *map(_raw, pieces)])
-    return _rewritten(setup, token, value=grammar.decode_leniently(raw), without=pieces)
+    whole = "&".join([token.raw_value, *map(raw, pieces)])
+    return rewritten(setup, token, value=grammar.decode_leniently(whole), without=pieces)
 
 
 def _token_encoded_once(setup: Setup, _: Mapping[str, str]) -> Setup | None:
@@ -146,7 +164,7 @@ def _jwt_taken_apart(setup: Setup, _: Mapping[str, str]) -> Setup | None:
         return None
     if signed is None:
         return None
-    return _rewritten(setup, token, value=signed.value, more=[(SIGNATURE, signed.signature)])
+    return rewritten(setup, token, value=signed.value, more=[(SIGNATURE, signed.signature)])
 
 
 def _decoded_password(setup: Setup, _: Mapping[str, str]) -> Setup | None:
@@ -157,6 +175,10 @@ def _decoded_password(setup: Setup, _: Mapping[str, str]) -> Setup | None:
 
 
 _MENDS: Mapping[str, tuple[str, Callable[[Setup, Mapping[str, str]], Setup | None]]] = {
+    "username-wrapped": ("the text without what stands around it", _bare),
+    "value-quoted": ("the values without quotes and blanks around them", _unquoted),
+    "parameters-misplaced": ("the parameters in the user name", _put_in_place),
+    "token-and-signature-exchanged": ("token and signature exchanged", _exchanged),
     "double-question-mark": ("one ? in the user name", _one_mark),
     "parameter-name-misspelt": ("the parameter's name put right", _name_put_right),
     "authorizer-name-invalid": ("the authorizer's bare name", _bare_authorizer),
@@ -181,44 +203,4 @@ def _changed(setup: Setup, wanted: str | None, *, name: str | None = None, value
     parameter = None if wanted is None else first(parameters_of(setup), wanted)
     if parameter is None or not (name or value):
         return None
-    return _rewritten(setup, parameter, name=name, value=value)
-
-
-def _rewritten(
-    setup: Setup,
-    changed: Parameter,
-    *,
-    name: str | None = None,
-    value: str | None = None,
-    more: Sequence[tuple[str, str]] = (),
-    without: Sequence[Parameter] = (),
-) -> Setup:
-    """Write one parameter anew as :class:`~customauth.CustomAuth` would, and leave the others as they travel."""
-    place = changed.place
-    written = [(name or changed.name, changed.value if value is None else value), *more]
-    if place is CredentialsIn.HEADERS:
-        kept = {each: text for each, text in setup.headers.items() if each != changed.raw_name}
-        return _reading(evolve(setup, headers=kept | dict(written)))
-    pieces: list[str] = []
-    for each in (each for each in parameters_of(setup) if each.place is place and each not in without):
-        pieces += [_written(place, *pair) for pair in written] if each == changed else [_raw(each)]
-    joined = "&".join(pieces)
-    if place is CredentialsIn.QUERY:
-        return _reading(evolve(setup, query=joined))
-    user, _ = grammar.split_username(setup.username or "")
-    return _reading(evolve(setup, username=f"{user}?{joined}"))
-
-
-def _written(place: CredentialsIn, name: str, value: str) -> str:
-    if place is CredentialsIn.QUERY:
-        return f"{grammar.encode_wholly(name)}={grammar.encode_wholly(value)}"
-    encode = grammar.encode_wholly if name.lower() == SIGNATURE else grammar.encode_value
-    return f"{grammar.encode_key(name)}={encode(value)}"
-
-
-def _raw(parameter: Parameter) -> str:
-    return f"{parameter.raw_name}={parameter.raw_value}" if parameter.raw_value else parameter.raw_name
-
-
-def _reading(setup: Setup) -> Setup:
-    return evolve(setup, parts=parts_of(parameters_of(setup), setup.expected_token_key_name))
+    return rewritten(setup, parameter, name=name, value=value)

@@ -72,7 +72,8 @@ def next_step(setup: Setup, checks: Sequence[Check], verdict: Verdict) -> str:
     """Return what to do now, in one line."""
     if verdict.cause is not None:
         cause = verdict.cause
-        return f"{cause.rule.advice(cause.facts)}{' (the line above)' if cause.rule.command else ''}"
+        above = " (the line above)" if cause.rule.command else " (the settings above)" if cause.rule.settings else ""
+        return f"{cause.rule.advice(cause.facts)}{above}"
     if verdict.judgement is Judgement.CANNOT_TELL:
         return next(_hints(setup, checks))
     if verdict.failed is None:

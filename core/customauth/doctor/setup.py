@@ -59,6 +59,7 @@ class Setup:
     :ivar jwt: the JWT that token and signature were taken from.
     :ivar expected_token_key_name: the authorizer's token key name, where the person knows it.
     :ivar public_keys: PEM files of the authorizer's keys by file name (B4).
+    :ivar files: where the parts were read from, by the names that cures have for them, such as ``token_file``.
     :ivar publish: topics that the device publishes to.
     :ivar subscribe: topic filters that it subscribes to.
     :ivar broken: why the credentials cannot be sent at all, None where they can.
@@ -85,6 +86,7 @@ class Setup:
     jwt: str | None = field(default=None, repr=False)
     expected_token_key_name: str | None = None
     public_keys: Mapping[str, bytes] = Factory(dict)
+    files: Mapping[str, str] = Factory(dict)
     publish: tuple[str, ...] = ()
     subscribe: tuple[str, ...] = ()
     timeout: float = 10.0

@@ -19,9 +19,22 @@ def shown_authorizer(setup: Setup) -> str | None:
     return name if plain else None
 
 
+def shown_client_id(setup: Setup) -> str:
+    """Return the client id without the parameters that somebody may have put there."""
+    own, mark, rest = setup.client_id.partition("?")
+    return f"{own}?***" if mark and "x-amz-" in rest.lower() else setup.client_id
+
+
 def shown_token_key_name(setup: Setup) -> str | None:
     """Return the authorizer's token key name where the person gave it: one that is found may be a piece of a token."""
     return setup.expected_token_key_name or (setup.parts.token_key_name if setup.origin is Origin.FLAGS else None)
+
+
+def shown_user(setup: Setup) -> str | None:
+    """Return the user part where the person gave it, or it is the client id: another may be a token's place."""
+    given = setup.user if setup.origin is Origin.FLAGS else (setup.username or "").partition("?")[0]
+    is_known = setup.origin is Origin.FLAGS or (setup.client_id_given and given == setup.client_id)
+    return given if is_known and _PLAIN_NAME.fullmatch(given) else None
 
 
 def shown(setup: Setup) -> dict[str, Any]:
@@ -34,7 +47,7 @@ def shown(setup: Setup) -> dict[str, Any]:
         "proxy": None if endpoint is None or endpoint.proxy is None else str(endpoint.proxy),
         "alpn": list(setup.alpn),
         "protocol": setup.version.label,
-        "client_id": setup.client_id,
+        "client_id": shown_client_id(setup),
         "clean_start": setup.clean_start,
         "session_expiry": setup.session_expiry,
         "keep_alive": setup.keep_alive,
@@ -58,7 +71,7 @@ def summary(setup: Setup) -> str:
     """Say in one line what is examined."""
     parts = [f"MQTT {setup.version.label} to {setup.endpoint}" if setup.endpoint is not None else "no ENDPOINT"]
     if setup.client_id_given:
-        parts.append(f"client id {setup.client_id}" if setup.client_id else "no client id")
+        parts.append(f"client id {shown_client_id(setup)}" if setup.client_id else "no client id")
     name = shown_authorizer(setup)
     parts.append(f"authorizer {name}" if name else "no authorizer named" if setup.parts.authorizer is None else "")
     parts.append("signed token" if setup.parts.token and setup.parts.signature else "no signed token")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 from attrs import Factory, frozen
 
 from customauth.doctor.finding import Certainty, Check, Finding, Stage
+from customauth.doctor.probe.aws_names import region_facts
 from customauth.doctor.setup import Setup
-from customauth.doctor.showing import shown_authorizer, shown_token_key_name
+from customauth.doctor.showing import shown_authorizer, shown_client_id, shown_token_key_name, shown_user
 from customauth.rules import RULES, Rule
 
 # Who is believed first: AWS knows, the probe has seen, lint concludes.
@@ -64,6 +66,7 @@ class Suspect:
             "cause": self.rule.cause,
             "evidence": list(self.evidence),
             "fix": self.fix,
+            "settings": dict(self.rule.settings),
             "sources": list(self.rule.sources),
         }
 
@@ -113,8 +116,11 @@ def _of_setup(setup: Setup) -> dict[str, str]:
     """Return what the set-up itself tells of the case at hand."""
     told = {
         "authorizer": shown_authorizer(setup),
-        "client_id": setup.client_id,
-        "endpoint": None if setup.endpoint is None else setup.endpoint.host,
+        "client_id": shown_client_id(setup),
         "token_key_name": shown_token_key_name(setup),
+        "user": shown_user(setup),
+        **{name: shlex.quote(file) for name, file in setup.files.items()},
     }
+    if setup.endpoint is not None:
+        told |= {"endpoint": setup.endpoint.host, **region_facts(setup.endpoint.host)}
     return {name: value for name, value in told.items() if value}

@@ -17,7 +17,13 @@ ON_THEIR_OWN = frozenset({"function-denies", "function-error"})
 """Symptoms that are causes as well, unless what explains them is at least as certain."""
 
 _MANGLED = frozenset(
-    {"double-question-mark", "question-mark-missing", "parameters-not-joined", "parameter-name-misspelt"}
+    {
+        "username-wrapped",
+        "double-question-mark",
+        "question-mark-missing",
+        "parameters-not-joined",
+        "parameter-name-misspelt",
+    }
 )
 _ALPN = frozenset({"alpn-missing", "alpn-wrong", "alpn-refused"})
 _WRONG_PLACE = frozenset({"endpoint-is-address", "endpoint-not-data", "endpoint-of-another-account"})
@@ -31,11 +37,16 @@ _SPOILT = frozenset(
         "signature-line-breaks",
     }
 )
+_UNREADABLE = frozenset({"password-encoding", "function-reads-whole-username", "username-wrapped", "value-quoted"})
 _JWT_TIMES = frozenset({"jwt-expired", "jwt-not-yet-valid"})
 
 
 def _stopping(first: Phase, last: Phase) -> frozenset[str]:
     return frozenset(key for key, rule in RULES.items() if rule.stops and first <= rule.phase <= last)
+
+
+_MISUSED = frozenset({"value-quoted", "placeholder-left"})
+"""What stands in the place of a value, which then is wrong in one way or another."""
 
 
 def _table() -> Mapping[str, frozenset[str]]:
@@ -61,16 +72,18 @@ def _table() -> Mapping[str, frozenset[str]]:
         "no-connack": packet | login | _ALPN | misplaced,
         "client-id-refused": frozenset({"client-id-too-long", "client-id-empty", "client-id-reserved"}),
         "credentials-missing": _MANGLED,
-        "authorizer-not-named": _MANGLED | {"credentials-missing"},
-        "authorizer-not-found": _MANGLED | {"authorizer-name-invalid"},
+        "authorizer-not-named": _MANGLED | {"credentials-missing", "parameters-misplaced"},
+        "authorizer-not-found": _MANGLED | _MISUSED | {"authorizer-name-invalid"},
+        "authorizer-name-invalid": _MISUSED | {"username-wrapped"},
         "token-key-name-mismatch": _MANGLED | {"token-unencoded"},
         "token-missing": _MANGLED | {"token-key-name-mismatch", "token-unencoded", "signature-unencoded"},
         "signature-missing": _MANGLED | {"signature-unencoded", "token-unencoded"},
-        "signature-not-base64": _SPOILT | {"signature-truncated"},
-        "signature-truncated": _SPOILT,
-        "signature-mismatch": signature | _MANGLED,
-        "function-denies": _JWT_TIMES | {"password-encoding", "function-reads-whole-username"},
-        "function-error": _JWT_TIMES | {"password-encoding", "function-reads-whole-username"},
+        "signature-not-base64": _SPOILT | _MISUSED | {"signature-truncated", "username-wrapped"},
+        "signature-truncated": _SPOILT | {"username-wrapped"},
+        "signature-mismatch": signature | _MANGLED | _MISUSED,
+        "signature-spaces": _MISUSED,
+        "function-denies": _JWT_TIMES | _UNREADABLE,
+        "function-error": _JWT_TIMES | _UNREADABLE,
         "policy-no-connect": frozenset({"answer-no-policies", "answer-policies"}),
         "policy-client-id": frozenset({"answer-no-policies", "answer-policies"}),
         "policy-subscribe": frozenset({"policy-topic-for-filter"}),

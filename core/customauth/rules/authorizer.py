@@ -7,7 +7,7 @@ from customauth.rules.symptoms import REFUSED, REFUSED_UNASKED
 
 _READ = "read the user name as AWS does: parameters after its last ?, split at &, each at its first ="
 _USERNAME = (
-    "USER?x-amz-customauthorizer-name={authorizer}&{token_key_name}=TOKEN&x-amz-customauthorizer-signature=SIGNATURE"
+    "{user}?x-amz-customauthorizer-name={authorizer}&{token_key_name}=TOKEN&x-amz-customauthorizer-signature=SIGNATURE"
 )
 
 AUTHORIZER: tuple[Rule, ...] = (
@@ -21,6 +21,46 @@ AUTHORIZER: tuple[Rule, ...] = (
         "a WebSocket (wss://) headers or the URL query will do",
         command=_USERNAME,
         sources=("A22", "F7"),
+    ),
+    Rule(
+        key="username-wrapped",
+        phase=Phase.AUTHORIZER,
+        cause="quotes, an assignment or a byte order mark stand around the user name, as where it was copied out of "
+        "source code or a .env file, and are taken for a part of it",
+        symptom=f"{REFUSED_UNASKED}; or it is run with a user name that it does not know",
+        check="read the first and the last characters of what is sent; docker run --env-file keeps quotes",
+        cure="let the device send the bare text, from its user part to the end of the last parameter; where they are "
+        "only in what the doctor was given, give it that: --from-username-file -, paste the text, Enter, Ctrl-D",
+        sources=("A1", "A5"),
+    ),
+    Rule(
+        key="value-quoted",
+        phase=Phase.AUTHORIZER,
+        cause="quotes or blanks stand around a value, such as the password or the token, and are taken for part of it",
+        symptom=f"{REFUSED_UNASKED}; or it is run, and says no",
+        check="read the first and the last character of each value; docker run --env-file keeps quotes",
+        cure="send <{value}|the value> without the quotes and blanks around it",
+        sources=("A1", "A19"),
+    ),
+    Rule(
+        key="placeholder-left",
+        phase=Phase.AUTHORIZER,
+        cause="a value was never filled in: what is sent is its place, such as a variable that is not expanded",
+        symptom=f"{REFUSED_UNASKED}; or it is run, and says no",
+        check="look for ${NAME}, $NAME, {{name}}, %s or a word in angle brackets among what is sent",
+        cure="fill <{value}|the value> in: no shell expands a variable in single quotes, and nobody one in an env file",
+        sources=("A1",),
+    ),
+    Rule(
+        key="parameters-misplaced",
+        phase=Phase.AUTHORIZER,
+        cause="the parameters stand in the client id or the password, where AWS reads none",
+        symptom=REFUSED_UNASKED,
+        check="look for x-amz-customauthorizer-name in each field of CONNECT",
+        cure="put the parameters behind the user name, after a ?, and leave client id and password as they are",
+        command="{user}?x-amz-customauthorizer-name={authorizer}"
+        "<&{token_key_name}=TOKEN&x-amz-customauthorizer-signature=SIGNATURE>",
+        sources=("A1", "A22"),
     ),
     Rule(
         key="double-question-mark",
@@ -69,7 +109,7 @@ AUTHORIZER: tuple[Rule, ...] = (
         symptom=REFUSED_UNASKED,
         check="look for x-amz-customauthorizer-name; aws iot describe-default-authorizer",
         cure="send x-amz-customauthorizer-name after a ? in the user name, or configure a default authorizer",
-        command="USER?x-amz-customauthorizer-name={authorizer}",
+        command="{user}?x-amz-customauthorizer-name={authorizer}",
         sources=("A22", "A58", "A60"),
     ),
     Rule(

@@ -28,6 +28,9 @@ class Phase(enum.IntEnum):
     CONNECTED = enum.auto()
 
 
+# What no fact tells: the secrets themselves, and what only the person has.
+_SECRETS = frozenset({"FILE", "FUNCTION_ARN", "POLICY", "SIGNATURE", "TOKEN"})
+_CAPITALS = re.compile(r"(?<![A-Z_])[A-Z][A-Z_]+(?![A-Z_])")
 _FORMATTER = string.Formatter()
 _OPTIONAL = re.compile(r"<([^<>|]*\{[a-z_]+\}[^<>|]*)(?:\|([^<>]*))?>")
 
@@ -50,6 +53,7 @@ class Rule:
         only the case at hand can tell. ``<, not {name}>`` is left out where that is unknown, and of
         ``<{name}|the default>`` the second is taken.
     :param command: a command or a line to paste for it, written in the same way; empty where there is none.
+    :param settings: in place of a command, what has to be set in the clients that people use: the client, the setting.
     :param sources: the facts behind it, as ``"A5"``.
     :param stops: whether AWS refuses because of it; otherwise it is worth a warning.
     """
@@ -61,6 +65,7 @@ class Rule:
     check: str
     cure: str
     command: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
     sources: tuple[str, ...]
     stops: bool = True
 
@@ -75,6 +80,13 @@ class Rule:
     def paste(self, facts: Mapping[str, str] | None = None) -> str:
         """Return the command or line to paste for the case at hand, empty where there is none."""
         return _filled(self.command, facts or {})
+
+    def left_open(self, facts: Mapping[str, str] | None = None) -> frozenset[str]:
+        """Return the words in capitals that :meth:`paste` leaves for the person to fill in."""
+        known = facts or {}
+        pasted = self.paste({name: "-" if known.get(name) else "" for name in self.placeholders()})
+        names = {name.upper() for name in self.placeholders()}
+        return frozenset(word for word in _CAPITALS.findall(pasted) if word in names | _SECRETS)
 
     def placeholders(self) -> frozenset[str]:
         """Return what ``facts`` may tell."""

@@ -66,6 +66,17 @@ SIGNATURE: tuple[Rule, ...] = (
         sources=("A21", "B17"),
     ),
     Rule(
+        key="token-and-signature-exchanged",
+        phase=Phase.SIGNATURE,
+        cause="token and signature are exchanged: each travels in the other's place",
+        symptom=REFUSED_UNASKED,
+        check="compare their lengths: the signature of a 2048-bit key has 344 characters",
+        cure="send the token under the authorizer's token key name, and what was made of it as "
+        "x-amz-customauthorizer-signature",
+        command="{token_key_name}=TOKEN&x-amz-customauthorizer-signature=SIGNATURE",
+        sources=("A1", "B17"),
+    ),
+    Rule(
         key="signature-unencoded",
         phase=Phase.SIGNATURE,
         cause="the signature is not percent-encoded where its + is read as a blank, or its characters as separators",
@@ -115,7 +126,8 @@ SIGNATURE: tuple[Rule, ...] = (
         check=f"{_FORM}: - and _ are of base64url",
         cure="encode the signature as standard base64, not base64url (B17): + for -, / for _, and = to a multiple of 4",
         command="python3 -c 'import base64, sys; "
-        'print(base64.b64encode(base64.urlsafe_b64decode(sys.argv[1] + "==")).decode())\' "$SIGNATURE"',
+        'print(base64.b64encode(base64.urlsafe_b64decode(sys.argv[1] + "==")).decode())\' '
+        '"<$(cat {signature_file})|$SIGNATURE>"',
         sources=("B17", "B18"),
     ),
     Rule(
@@ -166,7 +178,8 @@ SIGNATURE: tuple[Rule, ...] = (
         symptom=REFUSED_UNASKED,
         check=f"{_VERIFY}, of the token with a line end",
         cure="sign and send the token without white space around it (B17), such as the line end of echo",
-        command='printf %s "$TOKEN" | openssl dgst -sha256 -sign {private_key} | openssl base64 -A',
+        command='printf %s "<$(cat {token_file})|$TOKEN>" | openssl dgst -sha256 -sign {private_key} '
+        "| openssl base64 -A",
         sources=("B17",),
     ),
     Rule(
@@ -176,7 +189,8 @@ SIGNATURE: tuple[Rule, ...] = (
         symptom=REFUSED_UNASKED,
         check="look for those characters in the token; verify the signature with the token as AWS reads it",
         cure="percent-encode the token in a user name or a URL query, and sign it as it is before that (A11, A15)",
-        command='python3 -c \'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1], safe=""))\' "$TOKEN"',
+        command="python3 -c 'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1], safe=\"\"))' "
+        '"<$(cat {token_file})|$TOKEN>"',
         sources=("A11", "A15"),
     ),
     Rule(
@@ -208,7 +222,7 @@ SIGNATURE: tuple[Rule, ...] = (
         cure="send the first two segments of the JWT, joined by the dot, as the token, and the third as the signature "
         "in standard base64 (B18)",
         command="customauth connect {endpoint} --authorizer {authorizer} --token-key-name {token_key_name} "
-        "--jwt-file FILE",
+        "--jwt-file {token_file}",
         sources=("B18",),
     ),
     Rule(

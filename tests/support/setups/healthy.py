@@ -174,6 +174,19 @@ _CASES: list[dict[str, Any]] = [
         "words": signed(lambda place: [*place.password(), *place.signed()[2:]]),
     },
     {
+        "name": "a token with quotes of its own",
+        "story": "The token is a JSON text, signed and sent as it is.",
+        "facts": ("A11",),
+        "words": signed(lambda place: [*place.signed(token='"open sesame"'), *place.public_key]),
+    },
+    {
+        "name": "a password with quotes of its own",
+        "story": "A password that begins and ends with a quote.",
+        "facts": ("A19",),
+        "files": {"password.py": functions.password_function("user == 'alice' and password == b'\"wonderland\"'")},
+        "words": signed(lambda place: place.password(password='"wonderland"')),
+    },
+    {
         "name": "an empty query",
         "story": "A Rust client that ends the user name with a ?, to the default authorizer.",
         "facts": ("A3",),

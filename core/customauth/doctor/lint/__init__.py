@@ -12,9 +12,21 @@ from datetime import datetime
 import attrs
 
 from customauth.doctor.finding import Certainty, Check
-from customauth.doctor.lint import jwt, names, network, packet, password, signature, token, username, verification
+from customauth.doctor.lint import (
+    jwt,
+    names,
+    network,
+    packet,
+    password,
+    signature,
+    token,
+    username,
+    values,
+    verification,
+)
 from customauth.doctor.lint.sight import Sight
 from customauth.doctor.setup import Setup
+from customauth.doctor.wrapping import unwrapped
 
 _BEFORE: tuple[Callable[[Sight], Check | None], ...] = (
     network.endpoint_name,
@@ -54,7 +66,12 @@ def lint(setup: Setup, *, now: datetime) -> Iterator[Check]:
     read = username.username(sight)
     yield read
     # The parameters are not those that were meant, so what they lack says nothing.
-    sight = attrs.evolve(sight, garbled=any(each.certainty is Certainty.CERTAIN for each in read.findings))
+    garbled = any(each.certainty is Certainty.CERTAIN for each in read.findings)
+    sight = attrs.evolve(Sight.of(unwrapped(setup), now), garbled=garbled)
+    check = None if garbled else values.values(sight)
+    if check is not None:
+        yield check
+        sight = values.put_right(sight)
     for look in _AFTER:
         check = look(sight)
         if check is not None:

@@ -12,6 +12,7 @@ from customauth import _parameters as grammar
 from customauth.doctor.finding import Certainty, Check, Finding, Outcome, Stage
 from customauth.doctor.parameters import Parameter, parameters_of, showable
 from customauth.doctor.setup import Setup
+from customauth.doctor.showing import shown_client_id
 from customauth.endpoint import DEFAULT_PORT, authority
 
 _REGION = re.compile(r"\biot\.([a-z]{2}(?:-[a-z]+)+-\d)\.(?:amazonaws\.com|api\.aws)", re.IGNORECASE)
@@ -50,7 +51,7 @@ class Sight:
         elif parts.token_key_name in showable(self.parameters) and parts.token_key_name not in grammar.SDK_NAMES:
             told["token_key_name"] = str(parts.token_key_name)
         if self.setup.client_id and self.setup.client_id_given:
-            told["client_id"] = self.setup.client_id
+            told["client_id"] = shown_client_id(self.setup)
         if self.setup.endpoint is not None:
             host, port = self.setup.endpoint.host, self.setup.endpoint.port
             told["endpoint"] = host if port == DEFAULT_PORT else authority(host, port)

@@ -68,8 +68,7 @@ def _about_form(sight: Sight, text: str, parameter: Parameter | None) -> list[Fi
     if re.search("[-_]", text) and _BASE64URL.fullmatch(text):
         return [sight.certain("signature-base64url", "the signature has - or _, which base64 has not")]
     if not _BASE64.fullmatch(text):
-        what = "quotes around it" if text[:1] in "\"'" else "characters that base64 has not"
-        return [sight.certain("signature-not-base64", f"the signature has {what}")]
+        return [sight.certain("signature-not-base64", "the signature has characters that base64 has not")]
     return _about_size(sight, text)
 
 

@@ -9,6 +9,8 @@ from customauth import _parameters as grammar
 from customauth.doctor.finding import Check, Finding
 from customauth.doctor.lint.sight import Sight, reported
 from customauth.doctor.parameters import candidates, first, in_username
+from customauth.doctor.setup import Origin
+from customauth.doctor.wrapping import wrapping_of
 from customauth.request import CredentialsIn
 
 NAME = "user name"
@@ -39,12 +41,28 @@ _EQUALS = (("%3d", "%3D"), (":", ":"), (" ", "a blank"))
 def username(sight: Sight) -> Check:
     """Look at how the parameters stand in the user name."""
     text = sight.setup.username
+    around = _about_wrapping(sight)
     if text is None:
-        return reported(NAME, *_about_nothing(sight), otherwise="none is sent")
+        return reported(NAME, *around, *_about_nothing(sight), otherwise="none is sent")
+    wrapping = wrapping_of(text)
+    text = text if wrapping is None else wrapping.inside
     if "?" not in text:
-        return reported(NAME, *_without_mark(sight, text), otherwise="a user part without parameters")
+        return reported(NAME, *around, *_without_mark(sight, text), otherwise="a user part without parameters")
     findings = _with_two_marks(sight, text) or _about_joints(sight, text)
-    return reported(NAME, *findings, otherwise=f"parameters after the ?: {len(in_username(text))}")
+    return reported(NAME, *around, *findings, otherwise=f"parameters after the ?: {len(in_username(text))}")
+
+
+def _about_wrapping(sight: Sight) -> list[Finding]:
+    """Look for quotes and the like, which a device sends too when it is given them."""
+    setup = sight.setup
+    findings = []
+    for name, text in ((NAME, setup.username), ("query", setup.query)):
+        wrapping = None if text is None else wrapping_of(text)
+        if wrapping is not None:
+            which = "that is sent" if setup.origin is Origin.CAPTURE else "as it was read"
+            find = sight.likely if wrapping.sure else sight.possible
+            findings.append(find("username-wrapped", f"the {name} {which} has {wrapping.what}"))
+    return findings
 
 
 def _about_nothing(sight: Sight) -> list[Finding]:

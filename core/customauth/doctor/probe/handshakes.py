@@ -14,7 +14,7 @@ from customauth.doctor.probe.foreign import look_without_tls, recognised
 from customauth.doctor.probe.result import Reached
 from customauth.doctor.probe.tls import Failure, NoProtocolName, Offer, TlsPipe, Trouble
 from customauth.doctor.probe.trip import Stopwatch, Trip, certain, check, likely
-from customauth.endpoint import ALPN, DEFAULT_PORT, Transport
+from customauth.endpoint import ALPN, DEFAULT_PORT, Transport, authority
 from customauth.errors import EndpointError
 
 WITHOUT_ALPN = "TLS without ALPN"
@@ -195,7 +195,7 @@ async def _unclear(trip: Trip, failure: Failure, others: Mapping[str, _Other]) -
 
 def _not_tls(trip: Trip, spoken: str) -> Finding:
     host, port = trip.endpoint.dial_target()
-    return certain("not-tls", f"{host} port {port} answers with {spoken}", endpoint=host, port=str(port))
+    return certain("not-tls", f"{authority(host, port)} answers with {spoken}", endpoint=host, port=str(port))
 
 
 def _unusable(trip: Trip, error: EndpointError) -> Finding:

@@ -16,6 +16,7 @@ from customauth.doctor.probe.result import Attempt, Ending, Reached
 from customauth.doctor.probe.tls import Offer
 from customauth.doctor.probe.topics import try_topics
 from customauth.doctor.probe.trip import Trip, certain, check
+from customauth.doctor.showing import shown_client_id
 from customauth.endpoint import ALPN, Transport
 from customauth.mqtt import MqttVersion
 
@@ -197,7 +198,7 @@ def _with_findings(seen: Check, findings: tuple[Finding, ...], *, informs_only: 
 def _side_effect(trip: Trip) -> str:
     if not trip.setup.client_id_given:
         return ""
-    return f"; the device {trip.setup.client_id!r} has lost its connection by this, if it had one (E15)"
+    return f"; the device {shown_client_id(trip.setup)!r} has lost its connection by this, if it had one (E15)"
 
 
 def _name(version: MqttVersion) -> str:

@@ -12,7 +12,7 @@ from customauth.doctor.finding import Check, Finding, Outcome
 from customauth.doctor.probe.aws_names import is_aws, region_facts
 from customauth.doctor.probe.result import Reached
 from customauth.doctor.probe.trip import Route, Stopwatch, Trip, certain, check, likely
-from customauth.endpoint import DEFAULT_PORT
+from customauth.endpoint import DEFAULT_PORT, authority
 from customauth.errors import ConnectError, ConnectionRefused, ConnectTimeout, NameNotResolved, ProxyRefused
 from customauth.errors import Stage as Step
 
@@ -59,7 +59,7 @@ async def _families(trip: Trip, addresses: list[Address]) -> AsyncIterator[Check
             continue
         trip.route = trip.route or Route(address=address)
         trip.result.reached = Reached.TCP
-        yield check(f"TCP over {label}", Outcome.PASSED, f"{_shown(address)} port {address[3][1]} answers", watch)
+        yield check(f"TCP over {label}", Outcome.PASSED, f"{authority(*address[3][:2])} answers", watch)
     for label, problem, watch in failed:
         if trip.route is not None or _no_route(problem):
             yield _other_family(label, problem, watch)
@@ -96,7 +96,7 @@ def _unreachable(trip: Trip, error: ConnectError) -> Finding:
     host, port = trip.endpoint.dial_target()
     facts = {"address": host, "port": str(port)}
     if isinstance(error, ConnectionRefused) and isinstance(error.__cause__, ConnectionRefusedError):
-        return certain("port-closed", f"{host} refuses TCP connections to port {port}", **facts)
+        return certain("port-closed", f"{authority(host, port)} refuses TCP connections", **facts)
     return certain("tcp-unreachable", str(error), **facts)
 
 
@@ -137,7 +137,7 @@ async def _proxy(trip: Trip) -> Check:
     connected.close()
     trip.route = Route()
     trip.result.reached = Reached.PROXY
-    return check("proxy", Outcome.PASSED, f"{proxy} connects to {host} port {port}, whose name it resolves", watch)
+    return check("proxy", Outcome.PASSED, f"{proxy} connects to {authority(host, port)}, whose name it resolves", watch)
 
 
 def _shown(address: Address) -> str:

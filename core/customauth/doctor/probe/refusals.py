@@ -8,6 +8,7 @@ from customauth.doctor.probe.conversation import Answer
 from customauth.doctor.probe.result import Ending
 from customauth.doctor.probe.tls import Trouble
 from customauth.doctor.probe.trip import Trip, certain, likely, possible
+from customauth.doctor.showing import shown_client_id
 from customauth.endpoint import DEFAULT_PORT, Transport
 from customauth.mqtt import MqttVersion
 
@@ -56,14 +57,18 @@ def _meaning(trip: Trip, version: MqttVersion, answer: Answer) -> list[Finding]:
 def _refused(trip: Trip, version: MqttVersion, answer: Answer) -> list[Finding]:
     code, said, setup = answer.reason_code or 0, answer.said, trip.setup
     if (version, code) in _LOGIN:
-        return [possible("not-authorized", said, client_id=setup.client_id)]
+        return [possible("not-authorized", said, client_id=shown_client_id(setup))]
     if (version, code) in _VERSION:
         other = MqttVersion.V311 if version is MqttVersion.V5 else MqttVersion.V5
         return [certain("protocol-version", said, version=other.label)]
     if (version, code) in _CLIENT_ID:
-        return [certain(_client_id_rule(setup.client_id), said, client_id=setup.client_id)]
+        return [certain(_client_id_rule(setup.client_id), said, client_id=shown_client_id(setup))]
     if code == _QUOTA_EXCEEDED:
-        return [likely("connect-too-often", f"{said}, twice: another client may use it too", client_id=setup.client_id)]
+        return [
+            likely(
+                "connect-too-often", f"{said}, twice: another client may use it too", client_id=shown_client_id(setup)
+            )
+        ]
     if code == _QOS_NOT_SUPPORTED and setup.will is not None:
         return [certain("will-qos2", f"{said}; the will has QoS {setup.will.qos}")]
     if code == _TOPIC_NAME_INVALID and setup.will is not None:
@@ -91,7 +96,7 @@ def _closed(trip: Trip, version: MqttVersion, answer: Answer) -> list[Finding]:
     if wanted:
         return [certain("client-certificate-needed", answer.said, endpoint=host)]
     if version is MqttVersion.V311:
-        return [possible("not-authorized", answer.said, client_id=trip.setup.client_id)]
+        return [possible("not-authorized", answer.said, client_id=shown_client_id(trip.setup))]
     # A refused MQTT 5 client gets a CONNACK (F1), unless the domain is not for such a login at all (A53, A55).
     found = [possible("not-mqtt", f"{answer.said}, which AWS sends to a refused MQTT 5 client")]
     if is_default:
