@@ -88,6 +88,59 @@ def test_a_missing_permission_is_told() -> None:
     assert result.last == "next: allow it to the identity of the AWS credentials"
 
 
+# What a profile says of it
+
+
+@pytest.fixture
+def profiled(account: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Return the environment that leads to the account and to a profile with a region, and to no other region."""
+    (tmp_path / "config.toml").write_text(
+        f'[profiles.work]\nregion = "{REGION}"\nendpoint = "aws:"\nport = 8443\nbackend = "paho"\n'
+        '[profiles.nobody]\nregion = "eu-west-1"\naws_profile = "nobody"\n'
+    )
+    return account | {
+        "CUSTOMAUTH_CONFIG": str(tmp_path / "config.toml"),
+        "AWS_DEFAULT_REGION": "",
+        "AWS_REGION": "",
+    }
+
+
+def test_the_region_comes_from_the_profile_unless_something_overrules_it(profiled: dict[str, str]) -> None:
+    words = ["endpoint", "--profile", "work", "--json"]
+    assert run(*words, env=profiled).json() == {"endpoint": HOST, "type": "iot:Data-ATS", "region": REGION}
+    elsewhere = profiled | {"CUSTOMAUTH_REGION": "eu-north-1"}
+    assert run(*words, env=elsewhere).json()["region"] == "eu-north-1"
+    assert run(*words, "--region", "eu-south-1", env=elsewhere).json()["region"] == "eu-south-1"
+
+
+def test_the_aws_profile_comes_from_the_profile_too(profiled: dict[str, str]) -> None:
+    result = run("endpoint", env=profiled | {"CUSTOMAUTH_PROFILE": "nobody"})
+    assert (result.code, result.stderr.partition("\n")[0]) == (2, "error: there is no such AWS profile")
+
+
+def test_a_profile_that_does_not_exist_is_told(profiled: dict[str, str]) -> None:
+    result = run("endpoint", "--profile", "absent", env=profiled)
+    assert result.code == 2
+    assert "absent" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["connect"], ["doctor", "--no-aws"]])
+def test_aws_is_asked_in_the_region_of_the_profile(command: list[str], profiled: dict[str, str]) -> None:
+    words = [*command, "--profile", "work", "--authorizer", "a", "--username", "u"]
+    result = run(*words, "--address", "127.0.0.1:1", "--timeout", "2", env=profiled)
+    assert HOST in result.stdout, result.stderr
+    told = run(*words, "--address", "127.0.0.1:1", env=profiled | {"CUSTOMAUTH_AWS_PROFILE": "nobody"})
+    assert told.stderr.startswith("error: there is no such AWS profile")
+
+
+def test_the_doctor_asks_for_the_endpoint_in_its_own_region(account: dict[str, str]) -> None:
+    environment = account | {"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}
+    words = ["doctor", "--lint-only", "--region", REGION, "--authorizer", "a", "--username", "u"]
+    assert HOST in run(*words, "aws:", env=environment).stdout
+    told = run(*words, "--aws-profile", "nobody", "aws:", env=environment)
+    assert told.stderr.startswith("error: there is no such AWS profile")
+
+
 # aws: in the place of an endpoint
 
 

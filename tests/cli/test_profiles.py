@@ -309,7 +309,7 @@ def test_port_and_transport_and_address_go_with_the_endpoint(
     dialled = [] if not words and "CUSTOMAUTH_ENDPOINT" not in env else ["--address", "127.0.0.1:1"]
     if words == ["--port", "3"]:
         dialled = []
-    result = configured(text, "connect", *words, *dialled, "--timeout", "5", env=env)
+    result = configured(text, "connect", *words, *dialled, env=env)
     assert f" to {endpoint}, " in result.stdout
     assert result.code == 4
 
@@ -318,9 +318,9 @@ def test_port_and_transport_and_address_go_with_the_endpoint(
 def test_a_flag_of_a_profile_is_switched_off_on_the_command_line(configured: Run) -> None:
     text = '[profiles.a]\nendpoint = "localhost:1"\nwill_retain = true\n'
     assert "a will needs a topic" in configured(text, "connect", "--profile", "a").stderr
-    off = configured(text, "connect", "--profile", "a", "--no-will-retain", "--timeout", "5")
+    off = configured(text, "connect", "--profile", "a", "--no-will-retain")
     assert off.code == 4
-    variable = configured(text, "connect", "--profile", "a", "--timeout", "5", env={"CUSTOMAUTH_WILL_RETAIN": "no"})
+    variable = configured(text, "connect", "--profile", "a", env={"CUSTOMAUTH_WILL_RETAIN": "no"})
     assert variable.code == 4
 
 

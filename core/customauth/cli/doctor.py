@@ -67,7 +67,7 @@ def command(
         show_debug()
     if lint_only and aws:
         raise Misuse("--lint-only asks nobody, and --aws asks AWS", "leave out one of them")
-    setup = take_setup(options, endpoint)
+    setup = take_setup(options | {"region": region, "aws_profile": aws_profile}, endpoint)
     from customauth.doctor import Asking, Plan, ProbeResult
 
     not_asked = _why_not_asked(setup, aws, lint_only=lint_only)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Callable
@@ -93,7 +94,8 @@ def take_setup(options: dict[str, Any], endpoint: str | None) -> Setup:
     capture: str | None = options.pop("capture")
     raw = _raw(options, capture)
     _check_sources(options, raw, capture)
-    base = _base(options, endpoint)
+    files = _files(options)
+    base = attrs.evolve(_base(options, endpoint), files=files)
     if raw is None and capture is None:
         given = given_credentials(options)
         if endpoint is None and not _any_of(given):
@@ -107,11 +109,28 @@ def take_setup(options: dict[str, Any], endpoint: str | None) -> Setup:
     assert raw is not None  # noqa: S101 - one of the two is given
     secret, value = raw
     base = attrs.evolve(base, password=secrets.PASSWORD.take(options))
-    text = value.decode(errors="replace")
+    text = _as_text(value)
     if secret is FROM_USERNAME:
         return setup_from_username(text, base)
     user: str = options.pop("username")
     return _setup_from_query(text, attrs.evolve(base, user=user, username=user or None))
+
+
+def _files(options: dict[str, Any]) -> dict[str, str]:
+    """Return where the parts of the credentials are read from, under the names that cures have for them."""
+    named = {
+        "token_file": options[f"{secrets.TOKEN.parameter}_file"],
+        "signature_file": options[f"{secrets.SIGNATURE.parameter}_file"],
+        "private_key": options["sign_with"],
+    }
+    return {name: file for name, file in named.items() if file and file != "-" and not file.startswith("kms:")}
+
+
+def _as_text(value: bytes) -> str:
+    """Decode what was read; some shells of Windows write UTF-16, whose mark stays for lint to find."""
+    if value.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "\ufeff" + value.decode("utf-16", errors="replace").rstrip("\r\n")
+    return value.decode(errors="replace")
 
 
 def _setup_from_query(raw: str, base: Setup) -> Setup:

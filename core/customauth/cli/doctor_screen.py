@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 
 import attrs
 import click
 
 from customauth._version import __version__
-from customauth.cli.say import printable, say
+from customauth.cli.say import folded, printable, say
 from customauth.cli.spinner import spinner
 from customauth.doctor import Check, Judgement, Outcome, Plan, Setup, Stage, Verdict, examine, judge
 from customauth.doctor.report import next_step, not_looked_at, ruled_out, worth_saying, would_tell
@@ -27,7 +25,6 @@ _TITLES = {
 _MARKS = {Outcome.PASSED: "✓", Outcome.STOPPED: "✗", Outcome.WARNED: "!", Outcome.SKIPPED: "-"}
 _ASCII = str.maketrans("✓✗", "+x")
 _COLOURS = {Outcome.PASSED: "green", Outcome.STOPPED: "red", Outcome.WARNED: "yellow"}
-_WIDEST = 100
 # The verdict has to fit a terminal of 24 lines.
 _MOST_EVIDENCE = 3
 _MOST_CANDIDATES = 2
@@ -105,11 +102,19 @@ def _show_cause(cause: Suspect, others: Sequence[Suspect]) -> None:
     _listed("Seen", cause.evidence, _MOST_EVIDENCE)
     _labelled("Fix", cause.rule.advice(cause.facts))
     if paste := cause.rule.paste(cause.facts):
-        if any(name.upper() in paste for name in cause.rule.placeholders() if not cause.facts.get(name)):
+        if cause.rule.left_open(cause.facts):
             _labelled("", "what stands in capitals here is yours to fill in:")
         # On a line of its own and in one piece, to be copied.
         click.echo(f"\n  {printable(paste)}\n")
+    _show_settings(cause.rule.settings)
     _show_candidates("Then", others)
+
+
+def _show_settings(settings: Sequence[tuple[str, str]]) -> None:
+    """Print what is to be set by client, each in one piece."""
+    widest = max((len(client) for client, _ in settings), default=0)
+    for client, setting in settings:
+        click.echo(f"  {'':<{_LABEL}}{client:<{widest}}  {setting}")
 
 
 def _show_candidates(label: str, candidates: Sequence[Suspect]) -> None:
@@ -156,12 +161,7 @@ def _labelled(label: str, text: str) -> None:
 
 
 def _folded(text: str, indent: int) -> list[str]:
-    """Break a line between words, on a terminal only: elsewhere each thing is said in one line."""
-    text = printable(text)
-    if not sys.stdout.isatty():
-        return [text]
-    width = max(min(shutil.get_terminal_size().columns, _WIDEST) - indent, 20)
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return folded(text, indent, sys.stdout)
 
 
 def _coloured(text: str, colour: str | None) -> str:

@@ -7,6 +7,7 @@ import json
 import click
 
 from customauth.cli.options import json_option
+from customauth.cli.profile import takes_profile
 
 # Those of customauth.aws.endpoints, kept here so that --help imports none of it.
 _TYPES = ("iot:Data-ATS", "iot:Data", "iot:CredentialProvider", "iot:Jobs")
@@ -24,10 +25,12 @@ _TYPES = ("iot:Data-ATS", "iot:Data", "iot:CredentialProvider", "iot:Jobs")
     help="Of which kind; devices connect to iot:Data-ATS.",
 )
 @json_option
+@takes_profile()
 def command(region: str | None, aws_profile: str | None, kind: str, as_json: bool) -> None:
     """Ask AWS for the endpoint of the account, as aws iot describe-endpoint does.
 
-    Where a command takes ENDPOINT, aws: and aws:REGION stand for it.
+    Where a command takes ENDPOINT, aws: and aws:REGION stand for it. Region and AWS profile may come from a profile
+    (--profile) or the environment, as CUSTOMAUTH_REGION.
     """
     from customauth.aws.endpoints import describe_endpoint
 

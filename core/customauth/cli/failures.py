@@ -48,7 +48,16 @@ def say_cause(error: CustomAuthError) -> None:
 def say_next(error: CustomAuthError) -> None:
     """Say what to do about it."""
     if error.hint:
-        say(f"next: {error.hint}")
+        say(f"next: {error.hint}", paste=_paste(error))
+
+
+def _paste(error: CustomAuthError) -> str:
+    """Return what the hint ends with for the person to copy, empty where that is nothing."""
+    if error.rule is None:
+        return ""
+    from customauth.rules import RULES
+
+    return RULES[error.rule].paste(error._facts())
 
 
 def failure(error: CustomAuthError, seconds: float) -> dict[str, Any]:

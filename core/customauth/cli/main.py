@@ -121,8 +121,9 @@ def _run() -> int:
         return ExitCode.USAGE
     except CustomAuthError as error:
         say(f"error: {error}")
-        if error.hint:
-            say(f"next: {error.hint}")
+        from customauth.cli.failures import say_next
+
+        say_next(error)
         return exit_code(error)
     except (_OutputUnread, BrokenPipeError):
         raise

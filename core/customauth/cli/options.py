@@ -11,6 +11,7 @@ import click
 
 from customauth.cli import secrets
 from customauth.cli.misuse import Misuse
+from customauth.cli.profile import elsewhere
 from customauth.cli.will import take_will, will_options
 from customauth.endpoint import Endpoint, Transport
 from customauth.mqtt.protocol import MqttVersion
@@ -204,13 +205,15 @@ def _read_ca(file: str) -> bytes:
 def resolved(endpoint: str, options: dict[str, Any]) -> str:
     """Return an ENDPOINT as it is written, the account's own in the place of ``aws:`` or ``aws:REGION`` (G7).
 
+    :param options: of them ``region`` and ``aws_profile`` count; a command without these takes them from elsewhere.
     :raises AwsError: AWS does not tell it.
     """
     if not endpoint.startswith(("aws:", "wss://aws:")):
         return endpoint
     from customauth.aws.endpoints import resolve
 
-    return resolve(endpoint, region=options.get("region"), profile=options.get("aws_profile"))
+    region, profile = (options[name] if name in options else elsewhere(name) for name in ("region", "aws_profile"))
+    return resolve(endpoint, region=region, profile=profile)
 
 
 def take_connection(options: dict[str, Any], endpoint: str) -> dict[str, Any]:

@@ -96,6 +96,13 @@ def current_profile() -> Profile | None:
     return _state().profile
 
 
+def elsewhere(key: str) -> str | None:
+    """Return the text that the environment, or else the profile, has for what the running command has no option for."""
+    profile = current_profile()
+    of_profile = profile.values[key] if profile is not None and profile.has(key) else None
+    return os.environ.get(_variable(key)) or (None if of_profile is None else str(of_profile))
+
+
 def level(parameter: str) -> Level:
     """Say where the value of a plain option of the running command comes from; a default is absent."""
     context = click.get_current_context()
