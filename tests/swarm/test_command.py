@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -63,6 +65,8 @@ def test_a_scenario_file_and_a_table_against_a_gateway(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["--authorizer", "a"], "--authorizer is for an ENDPOINT, and none is given"),
+        (["--cafile", __file__], "--cafile is for an ENDPOINT, and none is given"),
+        (["--csv", __file__], "--csv is for an ENDPOINT, and none is given"),
         (["--rate", "many", "localhost"], "'many' is no rate"),
         (["--publish-topic", "t", "localhost"], "--publish-every"),
         (["--csv", "nowhere.csv", "localhost"], "nowhere.csv"),
@@ -86,6 +90,21 @@ def test_an_interrupt_ends_it_with_a_report() -> None:
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert json.loads(output)["interrupted"] is True
+
+
+@pytest.mark.skipif(shutil.which("setsid") is None, reason="needs setsid")
+def test_ctrl_c_while_its_processes_start_is_for_it_alone() -> None:
+    own_group = ("setsid", *commands.COMMAND)
+    with commands.start("swarm", "--clients", "3", "--duration", "600", "--json", program=own_group) as process:
+        assert process.stderr is not None
+        # Its processes have been started, and have not read their orders.
+        assert "0/3 connected" in next(process.stderr)
+        # A terminal sends it to the whole group.
+        os.killpg(process.pid, signal.SIGINT)
+        output, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
     assert json.loads(output)["interrupted"] is True
 
 

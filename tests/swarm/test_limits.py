@@ -43,6 +43,11 @@ def test_the_endpoint_and_the_open_files_are_told_by_the_errors(kind: str, word:
     assert word in said
 
 
+def test_the_limit_of_open_files_and_what_to_change_are_named() -> None:
+    (said,) = limiting(_tally(errors=Counter({"lost: Disconnected EMFILE": 2}), files=300), 60.0, 0.5, PLAN)
+    assert "a process may have 300): raise that and its hard limit (ulimit -Hn)" in said
+
+
 def test_processors_that_were_full_for_a_storm_are_named_in_a_long_run_too() -> None:
     pressure = Pressure(PLAN)
     for second, processor in enumerate([0, 0, 2, 4, 4, 4, 4, 4, 4, 4, 4]):

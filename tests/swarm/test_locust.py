@@ -2,82 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import importlib.util
 import json
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import commands
-
-ROOT = Path(__file__).parents[2]
-LOCUSTFILE = ROOT / "examples" / "swarm" / "locustfile.py"
-FLEET = ROOT / "examples" / "swarm" / "fleet.toml"
+import locusts
+from locusts import HANGS, LOCUSTFILE, alone, fleet, locust
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("locust") is None, reason="Locust is an extra"),
     pytest.mark.skipif("paho" not in commands.installed_backends(), reason="the fleet of the example is on paho"),
 ]
 
-# A guard against hanging, not a measure.
-_HANGS = 120.0
-
-
-def fleet(folder: Path, running: commands.RunningGateway, extra: str = "") -> None:
-    """Write the example's fleet, smaller, for a gateway that runs in ``folder``."""
-    changes = {
-        'endpoint = "localhost:8443"': f'endpoint = "{running.endpoint}"',
-        'cafile = "customauth-gateway/ca/ca.pem"': f'cafile = "{running.ca_file}"',
-        "clients = 200": "clients = 10",
-        "duration = 20": "duration = 6",
-        "every = 5": "every = 1",
-    }
-    text = FLEET.read_text()
-    for before, after in changes.items():
-        assert before in text
-        text = text.replace(before, after)
-    (folder / "fleet.toml").write_text(text + extra)
-    (folder / "locustfile.py").write_text(LOCUSTFILE.read_text())
-
-
-@contextlib.contextmanager
-def locust(folder: Path, name: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run Locust in a folder; what it says goes to a file there."""
-    environment = {**os.environ, "FLEET_TOKEN": "open-sesame"}
-    command = [sys.executable, "-m", "locust", "-f", "locustfile.py", *words]
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        try:
-            yield process
-            process.wait(_HANGS)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-
 
 def with_two_workers(folder: Path) -> dict[str, dict[str, str]]:
     """Run the fleet; return the rows of Locust's statistics by name."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    at = ("--master-host", "127.0.0.1", "--master-port", port)
-    listens = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    listens, at = locusts.ports()
     with (
-        locust(folder, "master", "--headless", "--master", "--expect-workers", "2", "--csv", "out", *listens) as master,
-        locust(folder, "one", "--worker", *at),
-        locust(folder, "other", "--worker", *at),
+        locust(folder, "master", "--headless", "--expect-workers", "2", "--csv", "out", *listens) as master,
+        locust(folder, "one", *at),
+        locust(folder, "other", *at),
     ):
-        master.wait(_HANGS)
+        master.wait(HANGS)
     assert master.returncode == 0, (folder / "master.log").read_text()
-    with (folder / "out_stats.csv").open(newline="") as file:
-        return {row["Name"]: row for row in csv.DictReader(file)}
+    return locusts.rows(folder)
 
 
 def test_two_workers_count_as_the_swarm_on_one_machine_does(tmp_path: Path) -> None:
@@ -102,6 +54,9 @@ def test_two_workers_count_as_the_swarm_on_one_machine_does(tmp_path: Path) -> N
 def test_a_storm_cuts_all_and_all_come_back(tmp_path: Path) -> None:
     with commands.gateway(tmp_path) as running:
         fleet(tmp_path, running, "\n[storm]\nafter = 0.5\njitter = 0.5\n")
+        # Enough of it for processes that start slowly.
+        text = (tmp_path / "fleet.toml").read_text().replace("duration = 6", "duration = 15")
+        (tmp_path / "fleet.toml").write_text(text)
         rows = with_two_workers(tmp_path)
     assert int(rows["connect"]["Request Count"]) == 20
     assert int(rows["connect"]["Failure Count"]) == 0
@@ -113,7 +68,7 @@ def test_failures_are_told_by_class_and_code(tmp_path: Path) -> None:
         text = (tmp_path / "fleet.toml").read_text().replace("signed-sample", "nobody")
         (tmp_path / "fleet.toml").write_text(text.replace("duration = 6", "duration = 1"))
         with locust(tmp_path, "alone", "--headless", "--csv", "out") as process:
-            process.wait(_HANGS)
+            process.wait(HANGS)
     with (tmp_path / "out_failures.csv").open(newline="") as file:
         told = {row["Error"] for row in csv.DictReader(file) if row["Name"] == "connect"}
     assert told == {"RequestFailed('ConnackRefused 0x87')"}
@@ -140,19 +95,10 @@ class Device(CustomAuthUser):
 """
 
 
-def alone(folder: Path, locustfile: str, *words: str) -> dict[str, dict[str, str]]:
-    """Run a locustfile in one process; return the rows of its statistics by name."""
-    (folder / "locustfile.py").write_text(locustfile)
-    with locust(folder, "alone", "--headless", "--csv", "out", *words) as process:
-        process.wait(_HANGS)
-    with (folder / "out_stats.csv").open(newline="") as file:
-        return {row["Name"]: row for row in csv.DictReader(file)}
-
-
 def test_tasks_of_many_users_at_once_and_what_they_do_with_a_message(tmp_path: Path) -> None:
     with commands.gateway(tmp_path) as running:
         fleet(tmp_path, running)
-        rows = alone(tmp_path, BUSY, "-u", "20", "-r", "20", "-t", "4s")
+        rows = alone(tmp_path, BUSY, "-u", "20", "-r", "20", "-t", "10s")
     said = (tmp_path / "alone.log").read_text()
     assert "Traceback" not in said, said
     assert int(rows["publish:1:sample/{client_id}"]["Request Count"]) > 20
@@ -199,6 +145,6 @@ def test_a_scenario_above_the_quotas_is_refused_on_locust_too(tmp_path: Path) ->
     )
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE.read_text())
     with locust(tmp_path, "alone", "--headless") as process:
-        process.wait(_HANGS)
+        process.wait(HANGS)
     assert process.returncode != 0
     assert "beyond_quotas = True" in (tmp_path / "alone.log").read_text()

@@ -37,7 +37,7 @@ def test_adding_up_is_as_if_one_had_seen_all(ones: list[float], others: list[flo
 
 @given(times)
 def test_what_is_dumped_can_be_loaded(seconds: list[float]) -> None:
-    tally = Tally(connected=3, processor=1.5, kib=7)
+    tally = Tally(connected=3, processor=1.5, kib=7, files=9)
     tally.count(Count.ATTEMPTS)
     tally.errors["connect: ConnackRefused 0x87"] += 2
     for each in seconds:
@@ -64,3 +64,8 @@ def test_tallies_add_up() -> None:
     other.errors["lost: Disconnected 0x8E"] += 1
     whole = Tally.sum([one, other])
     assert (whole.connected, whole.counts[Count.ACCEPTED], whole.errors.total()) == (5, 2, 1)
+
+
+def test_of_the_processes_limits_the_least_counts() -> None:
+    assert Tally.sum([Tally(files=300), Tally(files=0), Tally(files=200)]).files == 200
+    assert Tally.sum([Tally()]).files == 0

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from customauth.errors import ConnackRefused, ConnectionRefused, ConnectTimeout, Disconnected, Stage
+from customauth.errors import BackendFault, ConnackRefused, ConnectionRefused, ConnectTimeout, Disconnected, Stage
 from customauth.swarm.telling import error_class
 
 
@@ -26,6 +26,7 @@ def _raised(error: Exception, cause: Exception) -> Exception:
         (Disconnected(0x8E, reason_string="geheim"), "Disconnected 0x8E"),
         (ValueError("geheim"), "ValueError"),
         (_raised(ConnectionRefused("geheim"), OSError(errno.EMFILE, "geheim")), "ConnectionRefused EMFILE"),
+        (BackendFault("geheim", rule="open-files"), "BackendFault EMFILE"),
         (_raised(ConnectionRefused("geheim"), OSError(errno.ENFILE, "geheim")), "ConnectionRefused EMFILE"),
     ],
 )

@@ -11,21 +11,21 @@ from customauth.cli.misuse import Misuse
 if TYPE_CHECKING:
     from customauth.swarm import Plan, Settings
 
-# With the local gateway these are its sample's.
-_OF_AN_ENDPOINT = (
-    "port",
-    "address",
-    "ca_pem",
-    "authorizer",
-    "username",
-    "password",
-    "token_key_name",
-    "token",
-    "signature",
-    "private_pem",
-    "jwt",
-    "table",
-)
+# With the local gateway these are its sample's. Settings, and the options that make them.
+_OF_AN_ENDPOINT = {
+    "port": "--port",
+    "address": "--address",
+    "ca_pem": "--cafile",
+    "authorizer": "--authorizer",
+    "username": "--username",
+    "password": "--password",
+    "token_key_name": "--token-key-name",
+    "token": "--token",
+    "signature": "--token-signature",
+    "private_pem": "--sign-with",
+    "jwt": "--jwt",
+    "table": "--csv",
+}
 
 
 @contextlib.asynccontextmanager
@@ -37,10 +37,10 @@ async def placed(settings: Settings) -> AsyncIterator[Plan]:
     if settings.endpoint is not None:
         yield settings.plan()
         return
-    needless = [name for name in _OF_AN_ENDPOINT if getattr(settings, name) is not None]
+    needless = [option for name, option in _OF_AN_ENDPOINT.items() if getattr(settings, name) is not None]
     if needless:
         raise Misuse(
-            f"--{needless[0].replace('_', '-')} is for an ENDPOINT, and none is given",
+            f"{needless[0]} is for an ENDPOINT, and none is given",
             "give the ENDPOINT (HOST[:PORT]), or leave the option out to use the local gateway",
         )
     import tempfile

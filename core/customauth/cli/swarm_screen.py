@@ -24,11 +24,13 @@ async def watched(plan: Plan, series: Series) -> tuple[Moment, Moment | None]:
     from rich.console import Console
 
     from customauth.swarm import run
+    from customauth.swarm.limits import out_of_files
 
     console = Console(stderr=True, highlight=False)
     last: Moment | None = None
     held: Moment | None = None
     told = -10.0
+    warned = False
     with _stopping() as stop, contextlib.ExitStack() as shown:
         status = None
         if console.is_terminal:
@@ -39,6 +41,9 @@ async def watched(plan: Plan, series: Series) -> tuple[Moment, Moment | None]:
                 series.add(moment)
                 if moment.phase in ("gathering", "holding", "storm"):
                     held = moment
+                if not warned and (files := out_of_files(moment.tally)) is not None:
+                    warned = True
+                    say(files)
                 line = _line(plan, moment)
                 if status is not None:
                     status.update(line)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from locust.env import Environment
 
 from customauth.errors import EndpointError
 from customauth.plugins import PluginManager
+from customauth.swarm.locust_limits import Limits
 from customauth.swarm.locust_numbers import NumbersHere, NumbersOfMaster, numbers_of
 from customauth.swarm.pipes import sized
 from customauth.swarm.plan import Plan
@@ -34,7 +36,9 @@ _ENDED = "the process that holds the connections has ended"
 
 
 class _Told(Protocol):
+    number: int
     begun: bool
+    connected: bool
 
     def lost(self, kind: str, *, cut: bool) -> None: ...
 
@@ -63,6 +67,7 @@ class Fleet:
     """The clients of one Locust process, and the process that holds their connections."""
 
     plan: Plan
+    limits: Limits
     clients: dict[int, _Told] = field(factory=dict)
     _numbers: NumbersHere | NumbersOfMaster = field(kw_only=True)
     _process: Any = field(default=None, init=False)
@@ -72,6 +77,7 @@ class Fleet:
     _answers: dict[int, AsyncResult] = field(factory=dict, init=False)
     _asked: int = field(default=0, init=False)
     _ended: bool = field(default=False, init=False)
+    _quitting: bool = field(default=False, init=False)
     _storm: Any = field(default=None, init=False)
 
     @staticmethod
@@ -83,7 +89,8 @@ class Fleet:
         """
         fleet = _FLEETS.get(environment)
         if fleet is None:
-            fleet = Fleet(planned(scenario, beyond_quotas=beyond_quotas), numbers=numbers_of(environment))
+            plan = planned(scenario, beyond_quotas=beyond_quotas)
+            fleet = Fleet(plan, Limits(environment, plan), numbers=numbers_of(environment))
             _FLEETS[environment] = fleet
             fleet._hear(environment)
             # In a greenlet of its own: Locust kills the one that makes users when the next are to come.
@@ -91,21 +98,23 @@ class Fleet:
         fleet._starting.get()
         return fleet
 
-    def take_number(self) -> int:
-        """Return a number that no other client of the whole fleet has."""
-        return self._numbers.take()
+    def enrol(self, client: _Told) -> None:
+        """Give a client a number that no other client of the whole fleet has."""
+        client.number = self._numbers.take()
+        self.clients[client.number] = client
 
-    def give_back(self, number: int) -> None:
-        """Take back the number of a client that is no more."""
-        self.clients.pop(number, None)
-        self._numbers.give_back(number)
+    def leave(self, client: _Told) -> None:
+        """Take back the number of a client."""
+        if self.clients.get(client.number) is client:
+            del self.clients[client.number]
+            self._numbers.give_back(client.number)
 
     def ask(self, **order: Any) -> dict[str, Any]:
         """Give an order and wait for its answer."""
         self._asked += 1
         asked = self._asked
         if self._ended:
-            return {"ms": 0.0, "error": _ENDED}
+            return self._no_answer()
         answer = self._answers[asked] = AsyncResult()
         self._orders.put(json.dumps({"id": asked, **order}).encode() + b"\n")
         found: dict[str, Any] = answer.get()
@@ -115,14 +124,17 @@ class Fleet:
         # Before the process is there: Locust does not wait for it to say that all users are.
         # Locust has no types for its events.
         events: Any = environment.events
-        events.quitting.add_listener(self._quit)
+        events.quitting.add_listener(functools.partial(self._quit, environment.runner))
         if self.plan.storm is not None:
             events.spawning_complete.add_listener(self._storm_later)
             events.test_stop.add_listener(self._no_storm)
 
     def _start(self) -> None:
         self._process = subprocess.Popen(  # our own program, and no shell
-            [sys.executable, "-m", "customauth.swarm.driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "customauth.swarm.driver"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         with contextlib.suppress(OSError):
             self._process.stdin.write(sized(self.plan))
@@ -147,7 +159,12 @@ class Fleet:
             said = json.loads(line)
             client = self.clients.get(said.get("number"))
             if "id" in said:
+                # Here, as its loss may already be the next line.
+                if said["do"] == "connect" and client is not None:
+                    client.connected = said["error"] is None
                 self._answers.pop(said["id"]).set(said)
+            elif "late" in said:
+                self.limits.take(said)
             elif client is None:
                 # It was stopped meanwhile.
                 continue
@@ -157,8 +174,13 @@ class Fleet:
                 # What a user does there may wait for an answer, which is read here.
                 gevent.spawn(client.on_message, said["topic"], base64.b64decode(said["payload"]))
         self._ended = True
+        if not self._quitting:
+            self.limits.warn(f"{_ENDED}; see what it said above (exit code {self._process.wait()})")
         for answer in self._answers.values():
-            answer.set({"ms": 0.0, "error": _ENDED})
+            answer.set(self._no_answer())
+
+    def _no_answer(self) -> dict[str, Any]:
+        return {"ms": 0.0, "error": _ENDED, "cut": self._quitting}
 
     def _storm_later(self, **_: Any) -> None:
         # Once in a test: its number of users may be changed while it runs.
@@ -179,7 +201,10 @@ class Fleet:
             self._storm.kill()
             self._storm = None
 
-    def _quit(self, **_: Any) -> None:
+    def _quit(self, runner: Any, **_: Any) -> None:
+        # After Ctrl-C Locust stops the users only later, when their connections are gone.
+        runner.stop()
+        self._quitting = True
         self._starting.join()
         self._orders.put(None)
         self._process.wait()

@@ -208,6 +208,8 @@ async def _worker(plan: Plan, index: int) -> AsyncGenerator[_Worker, None]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=_LONGEST_LINE,
+        # Ctrl-C is for this process, which ends the swarm in good order.
+        start_new_session=True,
     )
     try:
         assert process.stdin is not None  # noqa: S101 - it is a pipe

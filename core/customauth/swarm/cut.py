@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
+
+from customauth.swarm.limits import open_files
 
 # Linux has the first, macOS the second.
 _FOLDERS = (Path("/proc/self/fd"), Path("/dev/fd"))
@@ -19,26 +21,38 @@ def cut_connections(ports: Collection[int]) -> int:
 
     :raises OSError: this system lists no descriptors.
     """
+    return sum(_cut(descriptor, ports) for descriptor in _descriptors())
+
+
+def _descriptors() -> Iterable[int]:
     folder = next((each for each in _FOLDERS if each.is_dir()), None)
     if folder is None:
         raise OSError("this system does not list a process's open files, so connections cannot be cut")
-    return sum(_cut(int(name), ports) for name in os.listdir(folder) if name.isdigit())
+    try:
+        return [int(name) for name in os.listdir(folder) if name.isdigit()]
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        # The list is a file, too; when there can be no more, every number below the limit is taken.
+        return range(open_files())
 
 
 def _cut(descriptor: int, ports: Collection[int]) -> bool:
     try:
-        # A duplicate: closing it leaves the library's own alone.
-        twin = socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM)
+        # Not a duplicate, as there may be no file left for it.
+        borrowed = socket.socket(fileno=descriptor)
     except OSError:
-        # Closed meanwhile, as the one that lists the folder.
+        # No socket, or closed meanwhile.
         return False
-    with contextlib.closing(twin):
-        try:
-            peer = twin.getpeername()
-            if not isinstance(peer, tuple) or peer[1] not in ports:
-                return False
-            twin.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            # No socket, or one that is not connected.
+    try:
+        peer = borrowed.getpeername()
+        if not isinstance(peer, tuple) or peer[1] not in ports:
             return False
+        borrowed.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        # Not connected.
+        return False
+    finally:
+        # It is the library's, who closes it.
+        borrowed.detach()
     return True

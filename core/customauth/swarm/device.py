@@ -10,13 +10,13 @@ import time
 from attrs import define, field
 
 from customauth.backoff import Backoff
-from customauth.connecting import connect
 from customauth.connection import Connection
 from customauth.errors import CustomAuthError
 from customauth.plugins import PluginManager
+from customauth.swarm.attempt import SETTLES, connect_as
 from customauth.swarm.plan import Plan
 from customauth.swarm.tally import Count, Tally, Timed
-from customauth.swarm.telling import error_class
+from customauth.swarm.telling import error_class, is_answer
 
 
 class _End(enum.Enum):
@@ -43,6 +43,8 @@ class Device:
     _finishing: bool = field(default=False, init=False)
     _cut_at: float | None = field(default=None, init=False)
     _connected: bool = field(default=False, init=False)
+    _attempting: bool = field(default=False, init=False)
+    _attempt_cut: bool = field(default=False, init=False)
     _refreshing: bool = field(default=False, init=False)
     _attempted_at: float = field(default=0.0, init=False)
     _client_id: str = field(default="", init=False)
@@ -59,8 +61,8 @@ class Device:
                 self.tally.count(Count.BEGUN)
                 first = False
             if connection is None:
-                await self._rest(self.backoff.delay(failures, 0.0))
-                failures += 1
+                await self._rest(self._wait_after_loss() if self._attempt_cut else self.backoff.delay(failures, 0.0))
+                failures += not self._attempt_cut
                 continue
             failures = 0
             end = await self._hold(connection)
@@ -73,10 +75,11 @@ class Device:
         self._is_refreshing(False)
 
     def cut(self) -> None:
-        """Take the loss that follows for the storm's."""
-        if self._connected:
+        """Take the loss that follows, or the failure of the attempt that is under way, for the storm's."""
+        if self._connected or self._attempting:
             self.tally.count(Count.CUT)
             self._cut_at = time.monotonic()
+            self._attempt_cut = self._attempting
 
     def finish(self) -> None:
         """End soon: what is under way is waited for."""
@@ -85,35 +88,38 @@ class Device:
 
     async def _attempt(self) -> Connection | None:
         """Make one attempt, with fresh credentials."""
-        plan = self.plan
         self.tally.count(Count.ATTEMPTS)
         self._attempted_at = time.monotonic()
+        self._attempting, self._attempt_cut = True, False
         try:
-            who = plan.identities.identity(self.number)
+            who = self.plan.identities.identity(self.number)
             self._client_id = who.client_id
             began = time.monotonic()
-            connection = await connect(
-                plan.endpoint,
-                who.credentials,
-                backend=plan.backend,
-                client_id=who.client_id,
-                credentials_in=plan.credentials_in,
-                version=plan.version,
-                keep_alive=plan.keep_alive,
-                timeout=plan.timeout,
-                plugins=self.plugins,
-            )
+            connection = await connect_as(self.plan, who, self.plugins)
         except CustomAuthError as error:
+            if self._attempt_cut and not is_answer(error):
+                return None
+            self._spared()
             self.tally.errors[f"connect: {error_class(error)}"] += 1
             return None
+        finally:
+            self._attempting = False
         now = time.monotonic()
         self.tally.count(Count.ACCEPTED)
         self.tally.time(Timed.CONNECT, now - began)
-        if self._cut_at is not None:
+        if self._attempt_cut:
+            asyncio.get_running_loop().call_later(SETTLES, self._spared, connection)
+        elif self._cut_at is not None:
             self.tally.count(Count.RETURNED)
             self.tally.time(Timed.RETURN, now - self._cut_at)
             self._cut_at = None
         return connection
+
+    def _spared(self, connection: Connection | None = None) -> None:
+        """Take back that the storm has cut the attempt, unless its connection is lost."""
+        if self._attempt_cut and (connection is None or connection.closed is None):
+            self.tally.counts[Count.CUT] -= 1
+            self._attempt_cut, self._cut_at = False, None
 
     async def _hold(self, connection: Connection) -> _End:
         """Stay connected and publish, until the connection ends."""

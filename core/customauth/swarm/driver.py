@@ -6,13 +6,16 @@ for what happens unasked. An answer's ``ms`` are from when the library was asked
 
 =====================================================  =============================================================
 before all else                                        ``ready``: it takes orders
-``connect``, ``number``                                ``id``, ``ms``, ``error``, ``cut``: it failed since we cut it off
+``connect``, ``number``                                ``id``, ``do``, ``number``, ``ms``, ``error``; ``cut``: it failed
+                                                       since we cut it off, or were told to close meanwhile
 ``publish``, ``number``, ``topic``, ``payload``        the same; the payload is base64
 ``subscribe``, ``number``, ``topic``, ``qos``          the same
-``close``, ``number``                                  the same
-``cut``                                                the same; all connections are cut off at once
+``close``, ``number``                                  the same; an attempt that is under way is given up
+``cut``                                                the same; all connections and attempts are cut off at once
 unasked                                                ``number``, ``lost``: the class of the error, ``cut``: by us
 unasked                                                ``number``, ``topic``, ``payload``: a message that has come
+unasked, every second                                  ``late``: how late the event loop was, in milliseconds;
+                                                       ``processor``: seconds used; ``files``: how many may be open
 =====================================================  =============================================================
 """
 
@@ -22,27 +25,32 @@ import asyncio
 import base64
 import functools
 import json
-import pickle
-import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import IO, Any
 
-from customauth.connecting import connect
 from customauth.connection import Connection
 from customauth.errors import CustomAuthError
 from customauth.plugins import PluginManager
+from customauth.swarm.attempt import SETTLES, connect_as
 from customauth.swarm.cut import cut_connections
 from customauth.swarm.identities import Identity
-from customauth.swarm.limits import allow_all_files
-from customauth.swarm.pipes import lines_of, read_sized, say
+from customauth.swarm.lateness import lateness
+from customauth.swarm.limits import allow_all_files, open_files
+from customauth.swarm.pipes import begin, lines_of, say
 from customauth.swarm.plan import Plan
-from customauth.swarm.telling import error_class
+from customauth.swarm.telling import error_class, is_answer
+
+# How often it says how late it was, in seconds.
+_EVERY = 1.0
 
 
 class NotConnected(CustomAuthError):
     """The client has no connection at the moment."""
+
+
+class GivenUp(CustomAuthError):
+    """The client was told to close while it was connecting."""
 
 
 class Driver:
@@ -57,6 +65,7 @@ class Driver:
         self._plugins = PluginManager()
         self._plugins.backend(plan.backend)
         self._connections: dict[int, Connection] = {}
+        self._attempts: dict[int, asyncio.Task[Connection]] = {}
         self._watches: dict[int, set[asyncio.Task[None]]] = {}
         self._cut: set[int] = set()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -74,18 +83,32 @@ class Driver:
         await asyncio.gather(*self._under_way, return_exceptions=True)
         await asyncio.gather(*(self._close(number) for number in list(self._connections)))
 
+    async def tell(self) -> None:
+        """Say every second how this process is doing."""
+        late: list[float] = []
+        said_at = time.monotonic()
+        async for seconds in lateness():
+            late.append(round(seconds * 1000, 1))
+            if time.monotonic() >= said_at + _EVERY:
+                self._say({"late": late, "processor": time.process_time(), "files": open_files()})
+                late, said_at = [], time.monotonic()
+
     async def _answer(self, order: Mapping[str, Any]) -> None:
+        number = order.get("number")
         began = time.perf_counter()
-        error = None
+        error, cut = None, False
         try:
             do = await self._prepared(order)
             began = time.perf_counter()
             await do()
+        except GivenUp:
+            error, cut = GivenUp.__name__, True
         except CustomAuthError as failure:
-            error = error_class(failure)
+            error, cut = error_class(failure), number in self._cut and not is_answer(failure)
         milliseconds = (time.perf_counter() - began) * 1000
-        cut = error is not None and order.get("number") in self._cut
-        self._say({"id": order["id"], "ms": milliseconds, "error": error, "cut": cut})
+        self._say(
+            {"id": order["id"], "do": order["do"], "number": number, "ms": milliseconds, "error": error, "cut": cut}
+        )
 
     async def _prepared(self, order: Mapping[str, Any]) -> Callable[[], Awaitable[object]]:
         """Do what comes before an order and is not timed; return what is."""
@@ -110,24 +133,29 @@ class Driver:
                 return self._cut_all
 
     async def _connect(self, number: int, who: Identity) -> None:
-        plan = self._plan
-        connection = await connect(
-            plan.endpoint,
-            who.credentials,
-            backend=plan.backend,
-            client_id=who.client_id,
-            credentials_in=plan.credentials_in,
-            version=plan.version,
-            keep_alive=plan.keep_alive,
-            timeout=plan.timeout,
-            plugins=self._plugins,
-        )
-        self._connections[number] = connection
         self._cut.discard(number)
+        attempt = self._attempts[number] = asyncio.ensure_future(connect_as(self._plan, who, self._plugins))
+        try:
+            await asyncio.wait([attempt])
+            if attempt.cancelled():
+                raise GivenUp("the client was told to close while it was connecting")
+            connection = attempt.result()
+        finally:
+            attempt.cancel()
+            if self._attempts.get(number) is attempt:
+                del self._attempts[number]
+        self._connections[number] = connection
+        if number in self._cut:
+            asyncio.get_running_loop().call_later(SETTLES, self._spare, number, connection)
         self._watches[number] = {asyncio.ensure_future(self._watch(number, connection))}
 
+    def _spare(self, number: int, connection: Connection) -> None:
+        """The storm came while this connection was made, and has not hit it."""
+        if self._connections.get(number) is connection and connection.closed is None:
+            self._cut.discard(number)
+
     async def _cut_all(self) -> None:
-        self._cut.update(self._connections)
+        self._cut.update(self._connections, self._attempts)
         cut_connections({self._plan.dialled_port()})
 
     async def _subscribe(self, number: int, topic: str, qos: int) -> None:
@@ -148,6 +176,10 @@ class Driver:
         self._say({"number": number, "lost": error_class(ending), "cut": number in self._cut})
 
     async def _close(self, number: int) -> None:
+        attempt = self._attempts.get(number)
+        if attempt is not None:
+            attempt.cancel()
+            await asyncio.wait([attempt])
         for watch in self._watches.pop(number, ()):
             watch.cancel()
         connection = self._connections.pop(number, None)
@@ -165,19 +197,18 @@ async def drive(plan: Plan, orders: IO[bytes]) -> None:
     """Take orders until there are no more."""
     driver = Driver(plan, say)
     say({"ready": True})
+    telling = asyncio.ensure_future(driver.tell())
     try:
         async for line in lines_of(orders):
             driver.take(json.loads(line))
     finally:
+        telling.cancel()
         await driver.aclose()
 
 
 def _main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Without a buffer, which would keep from the event loop what it has read too much.
-    orders = open(sys.stdin.fileno(), "rb", buffering=0)  # noqa: SIM115 - for as long as the process lives
+    plan, orders = begin()
     allow_all_files()
-    plan = pickle.loads(read_sized(orders))  # noqa: S301 - written by the process that has started this one
     asyncio.run(drive(plan, orders))
 
 

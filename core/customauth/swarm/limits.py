@@ -29,32 +29,60 @@ def allow_many_files(connections: int) -> None:
     :param connections: of one process.
     :raises EndpointError: the hard limit is too low.
     """
-    try:
-        import resource
-    except ImportError:
-        # A system without such limits.
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = _file_limits()
     needed = connections + _OTHER_FILES
-    if soft == resource.RLIM_INFINITY or soft >= needed:
+    if soft >= needed:
         return
-    if hard != resource.RLIM_INFINITY and hard < needed:
+    if hard < needed:
         raise EndpointError(
-            f"{connections} connections in one process need {needed} open files, and the hard limit is {hard} "
+            f"{connections} connections in one process need {needed} open files, and the hard limit is {hard:.0f} "
             f"(ulimit -Hn); raise it, add --processes, or take fewer --clients"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else hard, hard))
+    _allow_files(needed if hard == float("inf") else int(hard))
 
 
 def allow_all_files() -> None:
     """Raise this process's soft limit of open files to the hard one, where nobody knows how many there will be."""
+    _, hard = _file_limits()
+    if hard != float("inf"):
+        _allow_files(int(hard))
+
+
+def open_files() -> int:
+    """Return how many files this process may have open, 0 where there is no limit."""
+    soft, _ = _file_limits()
+    return 0 if soft == float("inf") else int(soft)
+
+
+def _file_limits() -> tuple[float, float]:
+    """Return the soft and the hard limit of open files, infinite where there is none."""
     try:
         import resource
     except ImportError:
-        return
+        # A system without such limits.
+        return float("inf"), float("inf")
+    unlimited = resource.RLIM_INFINITY
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return float("inf") if soft == unlimited else soft, float("inf") if hard == unlimited else hard
+
+
+def _allow_files(soft: int) -> None:
+    import resource
+
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def out_of_files(tally: Tally) -> str | None:
+    """Say in a sentence how often no more files could be opened, and what to change; None when that was never so."""
+    times = sum(number for kind, number in tally.errors.items() if kind.endswith(NO_FILES_LEFT))
+    if not times:
+        return None
+    may = f"; a process may have {tally.files}" if tally.files else ""
+    return (
+        f"Open files ran out {times} times (ulimit -n{may}): raise that and its hard limit (ulimit -Hn) before the "
+        "start, or let fewer clients share a process."
+    )
 
 
 def _busy_and_all() -> tuple[float, float] | None:
@@ -130,9 +158,9 @@ def limiting(
     throttled = sum(number for kind, number in tally.errors.items() if kind.endswith(_THROTTLED))
     if throttled:
         found.append(f"The endpoint throttles: {throttled} attempts or publishes were answered with a quota's code.")
-    files = sum(number for kind, number in tally.errors.items() if kind.endswith(NO_FILES_LEFT))
-    if files:
-        found.append(f"Open files ran out {files} times (ulimit -n).")
+    files = out_of_files(tally)
+    if files is not None:
+        found.append(files)
     own = own_share(tally, elapsed, plan)
     if own >= _FULL:
         found.append(f"The swarm's own processor time: it used {own:.0%} of what its processes could have.")

@@ -2,7 +2,10 @@
 
 Locust says to a worker how many users it is to have, and not which; so the workers ask the master, in messages of
 Locust's own. A number that is free again is given out again, so that a fleet of a hundred has the numbers 0 to 99 after
-a restart of the test too, and after a worker was lost.
+a restart of the test too.
+
+A worker that the master misses keeps its numbers: it may come back with its clients. They are free once the master has
+given it up, which Locust does a minute later; a worker that has not heard of the master for a minute quits.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import locust
 from attrs import define, field
 from gevent.event import AsyncResult
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from customauth.swarm.numbers import Numbers
 
@@ -90,7 +93,7 @@ def _listen(environment: Environment, runner: Any = None, **_: Any) -> None:
         given = Numbers()
 
         def take(environment: Environment, msg: Any) -> None:
-            given.keep_only([node.id for node in runner.clients.values() if node.state != STATE_MISSING])
+            given.keep_only(list(runner.clients))
             answer = {**msg.data, "number": given.take(msg.node_id)}
             runner.send_message(_TAKEN, answer, client_id=msg.node_id)
 

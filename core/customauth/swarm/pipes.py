@@ -18,6 +18,16 @@ def sized(thing: Any) -> bytes:
     return b"%d\n%s" % (len(pickled), pickled)
 
 
+def begin() -> tuple[Any, IO[bytes]]:
+    """Begin a process of a swarm: return the object that it is given on standard input, and what follows there.
+
+    :raises EOFError: the process that has started this one has gone.
+    """
+    # Without a buffer, which would keep from the event loop what it has read too much.
+    source = open(sys.stdin.fileno(), "rb", buffering=0)  # noqa: SIM115 - for as long as the process lives
+    return pickle.loads(read_sized(source)), source  # noqa: S301 - written by the process that has started this one
+
+
 def read_sized(source: IO[bytes]) -> bytes:
     """Read a pickled object, and not a byte more: what follows is for an event loop.
 

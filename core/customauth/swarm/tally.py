@@ -23,7 +23,7 @@ class Count(enum.Enum):
     LOST = "lost"
     """Connections that ended, and nobody here wanted it."""
     CUT = "cut"
-    """Connections that the storm cut."""
+    """Connections that the storm cut, and attempts to connect."""
     RETURNED = "returned"
     """Clients of the storm that are back."""
     REFRESHED = "refreshed"
@@ -111,6 +111,7 @@ class Tally:
     :ivar stormed: processes that have cut their connections.
     :ivar processor: seconds of processor time that the processes have used.
     :ivar kib: what the connections add to the proportional set size (PSS) of the processes; 0 where it cannot be told.
+    :ivar files: how many files one of the processes may have open, the least of them; 0 where it cannot be told.
     """
 
     counts: Counter[Count] = field(factory=Counter)
@@ -121,6 +122,7 @@ class Tally:
     stormed: int = 0
     processor: float = 0.0
     kib: int = 0
+    files: int = 0
 
     def count(self, what: Count) -> None:
         """Count one."""
@@ -140,6 +142,7 @@ class Tally:
             "refreshing": self.refreshing,
             "stormed": self.stormed,
             "processor": self.processor,
+            "files": self.files,
             "kib": self.kib,
         }
 
@@ -154,6 +157,7 @@ class Tally:
             refreshing=document["refreshing"],
             stormed=document["stormed"],
             processor=document["processor"],
+            files=document["files"],
             kib=document["kib"],
         )
 
@@ -170,5 +174,6 @@ class Tally:
             whole.refreshing += tally.refreshing
             whole.stormed += tally.stormed
             whole.processor += tally.processor
+            whole.files = min(whole.files or tally.files, tally.files or whole.files)
             whole.kib += tally.kib
         return whole

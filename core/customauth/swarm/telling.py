@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-
-from customauth.errors import ConnackRefused, ConnectError, Disconnected, RequestRefused, TlsFailed, UpgradeRejected
+from customauth.errors import (
+    ConnackRefused,
+    ConnectError,
+    CustomAuthError,
+    Disconnected,
+    RequestRefused,
+    TlsFailed,
+    UpgradeRejected,
+)
+from customauth.open_files import NO_MORE
 
 NO_FILES_LEFT = "EMFILE"
 """What the name of an error ends in when no more files may be opened."""
+
+
+def is_answer(error: BaseException | None) -> bool:
+    """Say whether the server has answered, so that nothing on the way can be the reason."""
+    return isinstance(error, ConnackRefused | RequestRefused | UpgradeRejected)
 
 
 def error_class(error: BaseException) -> str:
@@ -31,8 +43,10 @@ def error_class(error: BaseException) -> str:
 
 
 def _wants_files(error: BaseException | None) -> bool:
+    if isinstance(error, CustomAuthError) and error.rule == "open-files":
+        return True
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        if isinstance(error, OSError) and error.errno in NO_MORE:
             return True
         error = error.__cause__ or error.__context__
     return False

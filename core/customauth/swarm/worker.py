@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import pickle
-import signal
-import sys
 import time
 from pathlib import Path
 from typing import IO
@@ -20,13 +17,13 @@ from typing import IO
 from customauth.plugins import PluginManager
 from customauth.swarm.cut import cut_connections
 from customauth.swarm.device import Device
+from customauth.swarm.lateness import lateness
+from customauth.swarm.limits import open_files
 from customauth.swarm.orders import CUT, FINISH, Order
-from customauth.swarm.pipes import lines_of, read_sized, say
+from customauth.swarm.pipes import begin, lines_of, say
 from customauth.swarm.tally import Tally, Timed
 
 _EVERY = 0.5
-# How often the event loop's lateness is looked at, in seconds.
-_LOOK = 0.05
 
 
 async def work(order: Order, commands: IO[bytes]) -> None:
@@ -81,14 +78,13 @@ async def _tell(tally: Tally, idle: int) -> None:
 
 
 async def _look_at_lateness(tally: Tally) -> None:
-    while True:
-        due = time.monotonic() + _LOOK
-        await asyncio.sleep(_LOOK)
-        tally.time(Timed.LATE, time.monotonic() - due)
+    async for seconds in lateness():
+        tally.time(Timed.LATE, seconds)
 
 
 def _say(tally: Tally, idle: int) -> None:
     tally.processor = time.process_time()
+    tally.files = open_files()
     tally.kib = max(_pss() - idle, 0)
     say(tally.dump())
 
@@ -103,11 +99,7 @@ def _pss() -> int:
 
 
 def _main() -> None:
-    # Ctrl-C reaches the whole group; the process that has started this one ends it in good order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Without a buffer, which would keep from the event loop what it has read too much.
-    commands = open(sys.stdin.fileno(), "rb", buffering=0)  # noqa: SIM115 - for as long as the process lives
-    order = pickle.loads(read_sized(commands))  # noqa: S301 - written by the process that has started this one
+    order, commands = begin()
     asyncio.run(work(order, commands))
 
 
