@@ -9,11 +9,12 @@ import pytest
 
 from aws_account import Account, serving
 from commands import RunningGateway, run
-from customauth import AwsError, EndpointError
+from customauth import AwsError, EndpointError, Feature
 from customauth.aws.endpoints import resolve
 from customauth.gateway import GatewayConfig
 from customauth.signing import verify
 from kms_server import ALIAS, KEY_ARN, kms
+from needs import needs_feature
 
 REGION = "eu-west-1"
 HOST = f"a1b2c3-ats.iot.{REGION}.amazonaws.com"
@@ -172,6 +173,7 @@ def test_what_is_no_region_is_refused_with_what_to_write(text: str) -> None:
         resolve(text)
 
 
+@needs_feature(Feature.ADDRESS)
 def test_connect_reaches_the_endpoint_that_aws_tells(
     account: dict[str, str], sample: RunningGateway, signed: list[str]
 ) -> None:

@@ -13,12 +13,13 @@ import click
 import pytest
 
 from commands import Result, RunningGateway, run
+from customauth import Feature
 from customauth.cli.main import cli
 from customauth.profiles.keys import KEYS, canonical
 from customauth.profiles.reading import read_profiles
 from customauth.signing import generate_key_pair
 from loaded import loaded_by
-from needs import needs_backend
+from needs import needs_backend, needs_feature
 
 PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
 SIGNATURES = {name: base64.b64encode(name.encode().ljust(256)).decode() for name in ("flag", "env", "file", "other")}
@@ -283,7 +284,7 @@ def test_what_a_command_says_passes_through_and_what_it_prints_does_not(configur
     assert result.last.startswith("next: ")
 
 
-@needs_backend
+@needs_feature(Feature.ADDRESS)
 @pytest.mark.parametrize(
     ("words", "env", "endpoint"),
     [
