@@ -14,7 +14,7 @@ from customauth.aws.endpoints import resolve
 from customauth.gateway import GatewayConfig
 from customauth.signing import verify
 from kms_server import ALIAS, KEY_ARN, kms
-from needs import needs_feature
+from needs import needs_backend, needs_feature
 
 REGION = "eu-west-1"
 HOST = f"a1b2c3-ats.iot.{REGION}.amazonaws.com"
@@ -125,6 +125,7 @@ def test_a_profile_that_does_not_exist_is_told(profiled: dict[str, str]) -> None
     assert "absent" in result.stderr
 
 
+@needs_backend
 @pytest.mark.parametrize("command", [["connect"], ["doctor", "--no-aws"]])
 def test_aws_is_asked_in_the_region_of_the_profile(command: list[str], profiled: dict[str, str]) -> None:
     words = [*command, "--profile", "work", "--authorizer", "a", "--username", "u"]

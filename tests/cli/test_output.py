@@ -12,6 +12,7 @@ import pytest
 
 from commands import COMMAND, quoted, run_line
 from customauth.cli.output import Output
+from needs import needs_backend
 
 LARGE = bytes(range(256)) * 8192
 
@@ -44,12 +45,14 @@ def test_everything_reaches_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert (tmp_path / "file").read_bytes() == LARGE
 
 
+@needs_backend
 def test_a_closed_standard_output_is_a_usage_error(tmp_path: Path) -> None:
     result = run_line(f"{quoted(COMMAND)} sub -t a localhost:1 >&-", tmp_path)
     assert result.code == 2
     assert result.last == "next: give the messages somewhere to go"
 
 
+@needs_backend
 def test_a_closed_standard_input_has_no_lines(tmp_path: Path) -> None:
     result = run_line(f"{quoted(COMMAND)} pub -t a -l localhost:1 <&-", tmp_path)
     assert result.code == 2

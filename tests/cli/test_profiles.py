@@ -144,6 +144,7 @@ def test_authorizer_test_takes_who_connects_from_a_profile_that_is_named(
     assert configured(text, *words, "unsigned-sample", *context).code == 0
 
 
+@needs_backend
 def test_compare_does_not_turn_to_a_default_profile(configured: Run) -> None:
     text = (
         'default = "lab"\n[profiles.lab]\nendpoint = "bad host"\nauthorizer = "a"\n[profiles.empty]\nauthorizer = "a"\n'

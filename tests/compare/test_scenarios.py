@@ -11,7 +11,9 @@ from customauth import Feature, MqttVersion, PluginManager, Transport
 from customauth.compare import Kind, Plan, Report, State
 from customauth.compare.scenarios import bundled
 from made_scenarios import report
-from needs import needs_feature
+from needs import needs_backend, needs_feature
+
+pytestmark = needs_backend
 
 SPEED = tuple(scenario for scenario in bundled() if scenario.kind is Kind.SPEED)
 
