@@ -23,7 +23,7 @@ pytestmark = needs_backend
 
 BACKEND = next(iter(installed_backends()), "")
 SCENARIOS = """
-import asyncio, os, pathlib, time
+import asyncio, atexit, os, pathlib, shutil, tempfile, time
 from customauth import hookimpl
 from customauth.compare import Behaviour, Kind, Measure, Scenario, Turn
 
@@ -36,6 +36,14 @@ class Quick(Scenario):
 
     async def turn(self, bench, subject):
         return Turn(measurements={"one": (1.0, 2.0)})
+
+class Untidy(Quick):
+    name = "untidy"
+    title = "Untidy"
+
+    async def turn(self, bench, subject):
+        atexit.register(shutil.rmtree, tempfile.mkdtemp(prefix="untidy-"))
+        return await super().turn(bench, subject)
 
 class Endless(Quick):
     name = "endless"
@@ -78,7 +86,7 @@ class Later(Scenario):
 
 @hookimpl
 def customauth_comparison_scenarios():
-    return [Quick(), Endless(), Waiting(), Stubborn(), Later()]
+    return [Quick(), Untidy(), Endless(), Waiting(), Stubborn(), Later()]
 """
 OUTPUTS = ("--json", "a.json", "--markdown", "a.md", "--junit", "a.xml", "--html", "a.html")
 # A guard against hanging, not a measure.
@@ -111,7 +119,7 @@ def _comparing(site: Path, cwd: Path, *words: str, scenarios: tuple[str, ...]) -
     with subprocess.Popen(
         [*COMMAND, "compare", *chosen],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(site)},
+        env={**os.environ, "PYTHONPATH": str(site), "TMPDIR": str(_temporary_folder_of(cwd))},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -122,6 +130,12 @@ def _comparing(site: Path, cwd: Path, *words: str, scenarios: tuple[str, ...]) -
             yield process
         finally:
             process.kill()
+
+
+def _temporary_folder_of(cwd: Path) -> Path:
+    folder = cwd / "temporary"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _wait_for(file: Path, process: subprocess.Popen[str]) -> None:
@@ -178,7 +192,7 @@ def test_what_was_measured_is_in_the_document_and_what_is_missing_too(left: Left
 
 def test_every_form_says_that_it_was_interrupted_and_what_is_missing(left: Left) -> None:
     (name, why), *_ = left.document["interrupted"].items()
-    told = f"{name} was interrupted by {why}: 3 of 6 cells are missing (endless on MQTT 5 over wss, later), and 1 have "
+    told = f"{name} was interrupted by {why}: 3 of 6 cells are missing (endless on MQTT 5 over wss, later), and 1 has "
     assert left.result.stdout.splitlines()[0].startswith(told)
     assert left.result.stderr.splitlines()[-2].startswith(told)
     assert left.result.last == "next: run what is missing by itself, such as: customauth compare --scenario endless"
@@ -196,8 +210,19 @@ def test_every_form_says_that_it_was_interrupted_and_what_is_missing(left: Left)
 
 def test_nothing_of_it_is_left_running(left: Left) -> None:
     folder = (left.folder / "reached").read_text()
-    assert not Path(folder).exists()
-    assert _listeners_of(folder) == []
+    assert list(_temporary_folder_of(left.folder).iterdir()) == []
+    # What its functions have started is killed, and nobody waits for that but the system.
+    end = time.monotonic() + HANGS
+    while found := _listeners_of(folder):
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
+
+
+def test_a_whole_one_leaves_no_temporary_files_either(interruptible: Path, tmp_path: Path) -> None:
+    with _comparing(interruptible, tmp_path, "-V", "5", *OUTPUTS, scenarios=("untidy",)) as process:
+        result = _ended(process)
+    assert result.code == 0, result.stderr
+    assert list(_temporary_folder_of(tmp_path).iterdir()) == []
 
 
 def test_what_is_left_is_merged_with_others(left: Left, tmp_path: Path) -> None:
@@ -256,3 +281,4 @@ def test_a_second_one_ends_at_once_whatever_the_turn_does(interruptible: Path, t
     assert (result.code, result.last) == (130, "interrupted"), result.stderr
     assert "interrupted by SIGTERM: the report of what was measured follows; once more ends at once" in result.stderr
     assert not (tmp_path / "a.json").exists()
+    assert list(_temporary_folder_of(tmp_path).iterdir()) == []

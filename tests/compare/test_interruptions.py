@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from customauth.compare.scenario import Scenario
 from customauth.compare.threshold import Threshold
 from customauth.compare.verdict import verdict
 from made_reports import behaviour, endings, speeds, with_cells
-from made_scenarios import Made, plugins
+from made_scenarios import Made, plugins, report
 
 STEADY = (10, 10.1, 9.9, 10, 10.2)
 
@@ -131,6 +133,72 @@ def test_when_the_gateway_dies_what_was_measured_before_is_reported() -> None:
     assert why == "the end of its gateway, with -9: it said nothing"
 
 
+def test_a_turn_that_fails_as_its_gateway_dies_is_no_failure_of_its_backend() -> None:
+    async def fail_before_the_end_is_told(_: asyncio.Future[str], bench: Bench) -> Turn:
+        assert bench.gateway is not None
+        os.kill(_process_of(bench.gateway.folder), signal.SIGKILL)
+        # Its end cannot be told meanwhile, as the event loop is held up.
+        while True:
+            try:
+                socket.create_connection((bench.gateway.endpoint.host, bench.gateway.endpoint.port)).close()
+            except ConnectionError as error:
+                raise RuntimeError("the connection is lost") from error
+
+    found = asyncio.run(_reported(fail_before_the_end_is_told))
+
+    assert {cell.state for cell in found.cells} == {State.MISSING}
+    assert list(found.interrupted.values()) == ["the end of its gateway, with -9: it said nothing"]
+
+
+def test_a_turn_whose_limit_passes_while_it_is_being_cancelled_is_no_failure_of_its_backend() -> None:
+    class Limited(Second):
+        limit = 0.05
+
+    stop: asyncio.Future[str]
+
+    async def slow_to_go(_: Bench, __: Subject) -> Turn:
+        stop.set_result("a test")
+        try:
+            return await never()
+        finally:
+            await asyncio.sleep(10 * Limited.limit)
+
+    async def whole() -> Report:
+        nonlocal stop
+        stop = asyncio.get_running_loop().create_future()
+        plan = Plan(plugins=plugins(), scenarios=(Limited(slow_to_go),), rounds=1, raw=False)
+        found = None
+        async with contextlib.aclosing(run(plan, stop)) as steps:
+            async for step in steps:
+                found = step.report
+        assert found is not None
+        return found
+
+    assert {cell.state for cell in asyncio.run(whole()).cells} == {State.MISSING}
+
+
+def test_what_a_turn_raises_when_its_limit_has_passed_is_not_complained_about() -> None:
+    class Limited(Made):
+        limit = 0.05
+
+    async def break_in_the_end(_: Bench, __: Subject) -> Turn:
+        try:
+            return await never()
+        finally:
+            raise ConnectionResetError
+
+    complaints: list[object] = []
+
+    async def whole() -> Report:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        found = await report(Plan(plugins=plugins(), scenarios=(Limited(break_in_the_end),), rounds=1, raw=False))
+        gc.collect()
+        return found
+
+    assert {cell.why for cell in asyncio.run(whole()).cells} == {"TimeoutError:"}
+    assert complaints == []
+
+
 def _process_of(folder: Path) -> int:
     """Return the number of the process that serves a folder."""
     for file in Path("/proc").glob("[0-9]*/cmdline"):
@@ -182,7 +250,7 @@ def test_the_line_names_what_is_missing_and_what_has_fewer_turns() -> None:
     report = with_cells(_missing(WHOLE, 1), evolve(fewer, transport="wss"))
     assert interruptions(report) == [
         "py3.11 was interrupted by SIGINT: 1 of 3 cells are missing (connect on MQTT 5 [1 of 2]), "
-        "and 1 have fewer turns than planned (connect on MQTT 5 over wss)."
+        "and 1 has fewer turns than planned (connect on MQTT 5 over wss)."
     ]
 
 

@@ -16,7 +16,7 @@ from customauth.compare.scenarios.memory import MemoryAndThreads
 from customauth.compare.scenarios.publish_rate import AcknowledgedRate
 from customauth.gateway import RunningGateway
 from customauth.testing import LocalGateway
-from elsewhere_scenarios import Again, Breaking, Dying, Hanging, Number, Refusing
+from elsewhere_scenarios import Again, Breaking, Dying, Hanging, Number, Refusing, Session
 from made_scenarios import Made, plugins, report
 from needs import needs
 
@@ -34,7 +34,7 @@ def found() -> Report:
         name = "unpicklable"
 
     scenarios = (
-        *(Number(), Again(), Dying(), Hanging(), Refusing(), Breaking()),
+        *(Number(), Again(), Session(), Dying(), Hanging(), Refusing(), Breaking()),
         *(Unpicklable(here), MemoryAndThreads()),
     )
     plan = Plan(backends=("paho",), scenarios=scenarios, rounds=2, quick=True, processes=True, **_ONE_WAY)
@@ -51,6 +51,12 @@ def test_each_subject_has_one_process_for_all_its_turns(found: Report) -> None:
     assert numbers == [through, alone, through, alone]
     assert len(through) == len(alone) == 1
     assert len(through | alone | {float(os.getpid())}) == 3
+
+
+def test_ctrl_c_in_a_terminal_does_not_reach_them(found: Report) -> None:
+    sessions = {value for cell in _cells(found, "session") for value in cell.measurements["number"]}
+    assert len(sessions) == 2
+    assert float(os.getsid(0)) not in sessions
 
 
 def test_the_processor_time_of_each_turn_is_measured(found: Report) -> None:

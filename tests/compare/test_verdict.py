@@ -76,9 +76,23 @@ def test_two_that_differ_within_the_noise_are_level() -> None:
 
 
 def test_of_few_values_nothing_is_said() -> None:
-    found = verdict(speeds({"a": (1, 1, 1), "b": (9, 9, 9)}))
+    found = verdict(evolve(speeds({"a": (1, 1, 1), "b": (9, 9, 9)}), rounds=3))
     assert [each.sentences for each in found.backends] == [(NOTHING,)] * 2
-    assert found.general[0] == f"{FEW} Connect; more --rounds give more."
+    assert found.general[0] == f"{FEW} Connect; more rounds give more."
+
+
+def test_more_values_are_promised_only_where_they_can_be_had() -> None:
+    few = speeds({"a": (1, 1, 1), "b": (9, 9, 9)})
+    assert verdict(evolve(few, rounds=5)).general[0] == f"{FEW} Connect."
+    quick = f"{FEW} Connect; a comparison that is not quick has more."
+    assert verdict(evolve(few, quick=True)).general[0] == quick
+
+
+def test_whoever_is_last_in_some_settings_is_not_as_good_as_the_best_in_the_others() -> None:
+    report = joined(speeds({"a": FAST, "b": SLOW}), speeds({"a": FAST, "b": FAST}, version="3.1.1"))
+    found = _of(report, "b")
+    assert found.best_for == ()
+    assert found.apart == ("Last at Connect (3.00x behind a, MQTT 5).",)
 
 
 def test_a_backend_alone_is_ahead_of_nobody() -> None:
@@ -145,7 +159,7 @@ def test_ahead_in_so_few_settings_that_it_may_be_chance_is_not_nowhere() -> None
 def test_nobody_is_first_or_last_beside_one_with_too_few_values() -> None:
     found = verdict(speeds({"a": FAST, "b": SLOW, "c": (1, 1, 1)}))
     assert [each.sentences for each in found.backends] == [(NOTHING,)] * 3
-    assert found.general[0].startswith(f"{FEW} Connect;")
+    assert found.general[0] == f"{FEW} Connect."
 
 
 @pytest.mark.parametrize(
@@ -177,20 +191,24 @@ def test_in_many_rounds_one_that_goes_otherwise_may_be_chance() -> None:
 def test_of_one_round_nothing_is_said() -> None:
     found = verdict(speeds({"a": FAST, "b": SLOW}, raw={"b": FAST}, turns=1))
     assert [each.sentences for each in found.backends] == [(NOTHING,)] * 2
-    assert found.general[0].startswith(f"{FEW} Connect;")
+    assert found.general[0] == f"{FEW} Connect."
 
 
 def test_what_nothing_is_said_of_in_one_setting_says_in_which() -> None:
     report = joined(speeds({"a": FAST, "b": FAST}), speeds({"a": (1, 2), "b": (3, 4)}, version="3.1.1"))
-    assert verdict(report).general[0].startswith(f"{FEW} Connect (MQTT 3.1.1);")
+    assert verdict(report).general[0] == f"{FEW} Connect (MQTT 3.1.1)."
 
 
 def test_measures_that_are_counted_and_hold_in_different_settings_say_so() -> None:
     scenario = evolve(SCENARIO, measures=tuple(Measure(name=name, title=name, unit="ms") for name in "xyz"))
     both = {("5", "x"): FAST, ("5", "y"): SLOW, ("3.1.1", "x"): SLOW, ("3.1.1", "y"): FAST}
-    report = joined(speeds({"a": FAST, "b": FAST}), speeds({"a": FAST, "b": FAST}, version="3.1.1"))
+    # The third is slower than both, so that nobody else is last.
+    names = ("a", "b", "c")
+    report = joined(*(speeds(dict.fromkeys(names, FAST), version=version) for version in ("5", "3.1.1")))
+    slower = tuple(10 * value for value in SLOW)
+    taken = {(name, at): {"a": FAST, "b": both[at], "c": slower}[name] for name in names for at in both}
     cells = tuple(
-        evolve(cell, measurements={name: both[cell.version, name] if cell.backend == "b" else FAST for name in "xy"})
+        evolve(cell, measurements={name: taken[cell.backend, (cell.version, name)] for name in "xy"})
         for cell in report.cells
     )
     found = _of(evolve(report, scenarios=(scenario,), cells=cells), "b")

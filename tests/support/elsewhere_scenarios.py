@@ -4,6 +4,7 @@
 
     Number()      measures the number of the process that its turn is in
     Again()       does the same, and works a little
+    Session()     measures the number of the session of processes that its turn is in
     Dying()       ends that process
     Hanging()     never ends
     Refusing()    cannot be done
@@ -46,6 +47,13 @@ class Again(_Elsewhere):
         while time.process_time() - began < 0.02:
             sum(range(1000))
         return Turn(measurements={"number": (float(os.getpid()),)})
+
+
+class Session(_Elsewhere):
+    name = "session"
+
+    async def turn(self, bench: Bench, subject: Subject) -> Turn:
+        return Turn(measurements={"number": (float(os.getsid(0)),)})
 
 
 class Dying(_Elsewhere):

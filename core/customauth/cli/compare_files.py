@@ -11,6 +11,7 @@ import click
 from attrs import frozen
 
 from customauth.cli.misuse import Misuse
+from customauth.cli.optional_file import STDOUT, check_file, optional_file
 
 if TYPE_CHECKING:
     from customauth.compare import Report
@@ -21,8 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 PAGE = "customauth-comparison.html"
 """Where the page is written unless it is said."""
 
-_STDOUT = "-"
-# An optional FILE would swallow an ENDPOINT that follows it.
+# Of those whose FILE may be left out.
 _ENDINGS = {"json": (".json",), "markdown": (".md", ".markdown")}
 
 
@@ -41,8 +41,8 @@ def output_options(command: F) -> F:
     """Add the options that say where the report goes; :func:`take_outputs` reads them."""
     for add in reversed(
         [
-            _optional_file("--json", "json", "Print the JSON document, or write it to FILE."),
-            _optional_file("--markdown", "markdown", "Print Markdown, or write it to FILE."),
+            optional_file("--json", "json", "Print the JSON document, or write it to FILE."),
+            optional_file("--markdown", "markdown", "Print Markdown, or write it to FILE."),
             click.option("--junit", metavar="FILE", help="Write JUnit XML, which CI systems read."),
             click.option("--html", metavar="FILE", help=f"Write the page there.  [default: {PAGE}]"),
         ]
@@ -60,9 +60,9 @@ def take_outputs(options: dict[str, Any]) -> Outputs:
     for form in ("json", "markdown", "junit", "html"):
         file: str | None = options.pop(form)
         if file is not None:
-            _check_name(form, file)
+            check_file(f"--{form}", file, _ENDINGS.get(form, ()))
             files[form] = file
-    printed = [form for form, file in files.items() if file == _STDOUT]
+    printed = [form for form, file in files.items() if file == STDOUT]
     if len(printed) > 1:
         raise Misuse(f"--{printed[0]} and --{printed[1]} are both for standard output", "give one of them a FILE")
     if not printed:
@@ -90,7 +90,7 @@ def write(report: Report, judgements: Sequence[Judgement], outputs: Outputs) -> 
     """
     for form, file in outputs.files.items():
         text = _drawn(form, report, judgements)
-        if file == _STDOUT:
+        if file == STDOUT:
             click.echo(text, nl=False)
             continue
         try:
@@ -120,22 +120,3 @@ def _drawn(form: str, report: Report, judgements: Sequence[Judgement]) -> str:
     from customauth.compare.page import render
 
     return render(report)
-
-
-def _optional_file(option: str, name: str, text: str) -> Callable[[F], F]:
-    return click.option(option, name, is_flag=False, flag_value=_STDOUT, metavar="[FILE]", help=text)
-
-
-def _check_name(form: str, file: str) -> None:
-    endings = _ENDINGS.get(form, ())
-    if file != _STDOUT and endings and not file.endswith(endings) and "/" not in file:
-        raise Misuse(
-            f"--{form} {file}: its FILE must end in {endings[0]}, so that no ENDPOINT is taken for it",
-            f"write {file}{endings[0]} or ./{file}, or put the ENDPOINT before --{form}",
-        )
-    # Told before the run, not after it.
-    folder = Path(file).parent
-    if not folder.is_dir():
-        raise Misuse(
-            f"--{form} {file}: there is no folder {folder}", f"make the folder {folder}, or write --{form} elsewhere"
-        )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -32,17 +34,30 @@ def run_plan(plan: Plan) -> tuple[Report, ExitCode | None]:
     :returns: with the exit code that an early end has, None for a comparison that is whole.
     :raises click.Abort: there was a second signal.
     """
-    try:
-        return asyncio.run(_run(plan))
-    except asyncio.CancelledError:
-        raise click.Abort from None
+    with _own_folder() as folder:
+        try:
+            return asyncio.run(_run(plan, folder))
+        except asyncio.CancelledError:
+            raise click.Abort from None
 
 
-async def _run(plan: Plan) -> tuple[Report, ExitCode | None]:
+@contextlib.contextmanager
+def _own_folder() -> Iterator[str]:
+    """Keep temporary files in one folder, and remove it: some are left to the interpreter's end, which is skipped."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="customauth-", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
+
+
+async def _run(plan: Plan, folder: str) -> tuple[Report, ExitCode | None]:
     from customauth.compare import run
 
     stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    with _stopped_by_signals(stop) as signals:
+    with _stopped_by_signals(stop, folder) as signals:
         report = await watched(run(plan, stop))
     if not report.interrupted:
         return report, None
@@ -50,8 +65,11 @@ async def _run(plan: Plan) -> tuple[Report, ExitCode | None]:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(stop: asyncio.Future[str]) -> Iterator[list[signal.Signals]]:
-    """Let the first signal end the comparison, and the second the process; give those that came."""
+def _stopped_by_signals(stop: asyncio.Future[str], folder: str) -> Iterator[list[signal.Signals]]:
+    """Let the first signal end the comparison, and the second the process; give those that came.
+
+    :param folder: is removed before the process is ended.
+    """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101 - it runs in one
     before = {number: signal.getsignal(number) for number in _SIGNALS}
@@ -72,7 +90,7 @@ def _stopped_by_signals(stop: asyncio.Future[str]) -> Iterator[list[signal.Signa
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         loop.call_soon_threadsafe(task.cancel)
-        last = threading.Timer(_AT_ONCE, _end)
+        last = threading.Timer(_AT_ONCE, _end, (folder,))
         last.daemon = True
         last.start()
 
@@ -87,6 +105,7 @@ def _stopped_by_signals(stop: asyncio.Future[str]) -> Iterator[list[signal.Signa
             signal.signal(number, handler if len(came) < 2 else signal.SIG_DFL)
 
 
-def _end() -> None:
+def _end(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
     say("interrupted")
     os._exit(ExitCode.INTERRUPTED)

@@ -12,6 +12,7 @@ from customauth.cli import secrets
 from customauth.cli.credentials import credential_options, given_credentials
 from customauth.cli.exits import ExitCode
 from customauth.cli.misuse import Misuse
+from customauth.cli.optional_file import STDOUT, check_file, optional_file
 from customauth.cli.options import VERSIONS, backend_option, ca_option, port_option, resolved
 from customauth.cli.profile import takes_profile
 from customauth.cli.say import say
@@ -89,14 +90,7 @@ _SECONDS = click.FloatRange(0)
     help="All of this from a file; options go before it.",
 )
 @click.option("--beyond-quotas", is_flag=True, help="Do more than AWS's documented quotas allow.")
-@click.option(
-    "--json",
-    "json_file",
-    metavar="[FILE]",
-    is_flag=False,
-    flag_value="-",
-    help="Print the JSON document, or write it to FILE.",
-)
+@optional_file("--json", "json_file", "Print the JSON document, or write it to FILE.")
 @click.option("--html", "html_file", metavar="FILE", help="Write the page there.")
 @click.argument("endpoint", required=False)
 @takes_profile(only_beside=("endpoint", "profile"))
@@ -117,6 +111,10 @@ def command(
     """
     import asyncio
 
+    if json_file is not None:
+        check_file("--json", json_file, (".json",))
+    if html_file is not None:
+        check_file("--html", html_file)
     settings = _settings(endpoint, file, options)
     return asyncio.run(_swarm(settings, beyond_quotas=beyond_quotas, json_file=json_file, html_file=html_file))
 
@@ -168,7 +166,7 @@ async def _swarm(settings: Settings, *, beyond_quotas: bool, json_file: str | No
         series = Series()
         last, held = await watched(plan, series)
     document = _written(plan, last, held, series, json_file=json_file, html_file=html_file)
-    if json_file != "-":
+    if json_file != STDOUT:
         show(document)
     return _code(document)
 
@@ -182,7 +180,7 @@ def _written(
     from customauth.swarm import document, report
 
     found = document(plan, last, series, held)
-    if json_file == "-":
+    if json_file == STDOUT:
         click.echo(json.dumps(found, indent=2))
     elif json_file is not None:
         _write("--json", json_file, json.dumps(found, indent=2) + "\n")

@@ -48,7 +48,8 @@ def _line(name: str, why: str, cells: Sequence[Cell], most: int | None) -> str:
     parts = [f"{lacking} of {len(cells)} cells are missing ({without_values(cells, most)})"] if lacking else []
     if fewer:
         places = dict.fromkeys(f"{cell.scenario} on {_setting(cell)}" for cell in fewer)
-        parts.append(f"{len(fewer)} have fewer turns than planned ({_few(list(places), most)})")
+        have = "has" if len(fewer) == 1 else "have"
+        parts.append(f"{len(fewer)} {have} fewer turns than planned ({_few(list(places), most)})")
     return f"{name} was interrupted by {why}: {', and '.join(parts) or 'nothing is missing'}."
 
 

@@ -47,6 +47,15 @@ class OwnGateway:
                     await asyncio.sleep(_LOOK)
         return self._decisions.pop(client_id)
 
+    async def is_listening(self) -> bool:
+        """Say whether it takes connections, which it does until its process ends."""
+        try:
+            _, writer = await asyncio.open_connection(self.endpoint.host, self.endpoint.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
     def _read_on(self) -> bool:
         with self._log.open("rb") as file:
             file.seek(self._read)

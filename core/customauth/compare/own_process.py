@@ -175,6 +175,8 @@ async def _started(start: Start) -> _Process:
             "customauth.compare.turns_program",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            # Ctrl-C reaches all processes of a terminal; this one ends when its standard input does.
+            start_new_session=True,
         )
     )
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from customauth import Backend, BackendNotInstalled, __version__
+from customauth import Backend, BackendError, BackendNotInstalled, __version__
 from customauth.compare.apart import apart
 from customauth.compare.bench import Bench
 from customauth.compare.environment import this_environment
@@ -20,10 +20,13 @@ from customauth.compare.own_process import Take, own_processes
 from customauth.compare.plan import Plan
 from customauth.compare.registry import known_scenarios
 from customauth.compare.result import Cell, Report
-from customauth.compare.scenario import Scenario, Subject, Turn
+from customauth.compare.scenario import NotApplicable, Scenario, Subject, Turn
 from customauth.compare.stage import Stage, TakeTurn
 from customauth.compare.stopping import unless
 from customauth.compare.tally import Tally
+
+# Seconds between the closing of the gateway's listener and the end of its process, at most.
+_END_TOLD_WITHIN = 10.0
 
 
 @frozen(kw_only=True)
@@ -70,9 +73,10 @@ async def run(plan: Plan, stop: asyncio.Future[str] | None = None) -> AsyncGener
         done = 0
         bench = await _bench(plan, scenarios, stack, stop)
         stack.push_async_callback(bench.let_go)
-        here = elsewhere = _here(bench)
+        here = elsewhere = _unless_gateway_ended(_here(bench), bench, stop)
         if any(stage.elsewhere for stage in stages):
-            elsewhere = (await stack.enter_async_context(own_processes(bench))).turn
+            processes = await stack.enter_async_context(own_processes(bench))
+            elsewhere = _unless_gateway_ended(processes.turn, bench, stop)
         for backend in backends:
             await _warm_up(elsewhere, plan, backend, stop)
             done += 1
@@ -159,6 +163,23 @@ async def _warm_up(take_turn: TakeTurn, plan: Plan, backend: Backend, stop: asyn
 async def _connect_once(bench: Bench, subject: Subject) -> Turn:
     async with bench.connected(subject):
         return Turn()
+
+
+def _unless_gateway_ended(take_turn: TakeTurn, bench: Bench, stop: asyncio.Future[str]) -> TakeTurn:
+    """Let a turn that fails wait until the end of its gateway is known, if that is why: it is no failure of its own."""
+
+    async def guarded(subject: Subject, take: Take) -> Turn:
+        try:
+            return await take_turn(subject, take)
+        except (NotApplicable, BackendError):
+            raise
+        except Exception:
+            # A process closes its connections a moment before its end can be told.
+            if bench.gateway is not None and not await bench.gateway.is_listening():
+                await asyncio.wait([stop], timeout=_END_TOLD_WITHIN)
+            raise
+
+    return guarded
 
 
 def _here(bench: Bench) -> TakeTurn:

@@ -86,6 +86,9 @@ class Stage:
                     except (NotApplicable, BackendError) as error:
                         tally.not_run(subject, str(error))
                     except Exception as error:  # a library, or a stranger's scenario, may raise anything
+                        if stop.done():
+                            # Its limit has passed while it was being cancelled.
+                            continue
                         tally.broke_down(subject, error, credentials)
                     yield
             for subject in taking_part:

@@ -29,7 +29,8 @@ async def unless(stop: asyncio.Future[str], work: Awaitable[T]) -> T:
         if not task.done():
             task.cancel()
             await asyncio.wait([task])
-    error = None if task.cancelled() else task.exception()
+        # Asked for even when this is cancelled: the event loop complains about an error that nobody has looked at.
+        error = None if task.cancelled() else task.exception()
     if stop.done():
         raise Stopped
     if task.cancelled():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -59,8 +58,6 @@ def _pickles(orders: BinaryIO) -> Iterator[bytes]:
 
 
 def _main() -> None:
-    # Ctrl-C reaches all processes of a terminal; this one ends with its standard input.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a library prints must not come between the answers.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -76,23 +76,30 @@ def verdict(report: Report) -> Verdict:
             )
             for name in names
         ),
-        general=(*interruptions(report), *verdict_cells.general(report), *_limits(rows)),
+        general=(*interruptions(report), *verdict_cells.general(report), *_limits(report, rows)),
     )
 
 
-def _limits(rows: Sequence[Row]) -> Iterator[str]:
+def _limits(report: Report, rows: Sequence[Row]) -> Iterator[str]:
     """Say what the verdict keeps silent about."""
     few = verdict_cells.held_by_measure(rows, lambda row: not all(each.is_enough for each in row.spreads().values()))
     if few:
         yield (
-            f"Fewer than {LEAST_VALUES} values, or all from one round, so nothing is said of: {measures_named(few)}; "
-            "more --rounds give more."
+            f"Fewer than {LEAST_VALUES} values, or all from one round, so nothing is said of: {measures_named(few)}"
+            f"{_more_by(report)}."
         )
     if rows:
         yield (
             f"Differences within the noise of the runs, below {MATTERS - 1:.0%}, or in another direction from round to "
             "round are not told."
         )
+
+
+def _more_by(report: Report) -> str:
+    """Say how there would be more values, if that is known: a scenario may limit its rounds."""
+    if report.quick:
+        return "; a comparison that is not quick has more"
+    return "; more rounds give more" if report.rounds < LEAST_VALUES else ""
 
 
 def _library(report: Report, name: str) -> str:

@@ -96,7 +96,8 @@ def ahead(found: Standings) -> Iterator[str]:
     level = [
         (standing.row, where(standing.level, standing.measured))
         for standing in of_all
-        if is_told(standing.level, standing.judged)
+        # Where it is said to be the last it is not said to be as good as the best in the other settings.
+        if is_told(standing.level, standing.judged) and not is_told(standing.last, standing.judged)
     ]
     if level:
         # Being ahead in so few settings that it is not told would make the first half untrue.

@@ -10,6 +10,7 @@ from customauth import MqttVersion, Transport
 from customauth.compare.bench import Bench
 from customauth.compare.children import child
 from customauth.compare.holding import Order
+from customauth.compare.medians import LEAST_VALUES
 from customauth.compare.result import Kind, Measure
 from customauth.compare.scenario import NotApplicable, Scenario, Subject, Turn
 
@@ -34,8 +35,8 @@ class MemoryAndThreads(Scenario):
     raw = True
     versions: ClassVar[tuple[MqttVersion, ...]] = (MqttVersion.V5,)
     transports: ClassVar[tuple[Transport, ...]] = (Transport.MQTT,)
-    # One fresh process is like another: what they say differs by a few percent at most.
-    rounds: ClassVar[int | None] = 3
+    # One fresh process is like another, by a few percent; of fewer than these nothing would be said.
+    rounds: ClassVar[int | None] = LEAST_VALUES
     quick_rounds: ClassVar[int | None] = 1
 
     async def turn(self, bench: Bench, subject: Subject) -> Turn:
