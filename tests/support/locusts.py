@@ -5,6 +5,8 @@
     fleet(folder, running_gateway, extra="")                 writes fleet.toml and locustfile.py
     locust(folder, name, *words) -> Popen                    a context manager; what it says goes to NAME.log there
     alone(folder, locustfile, *words) -> rows                runs it in one process to its end
+    ends_at({name: number}) -> str                           for a locustfile: the run ends at so many requests
+    lasts(folder)                                            makes the scenario's duration longer than any test
     ports() -> (master's words, a worker's words)            for a master and workers on loopback
     rows(folder) -> {name: row}                              of Locust's statistics
     until(true, folder, name)                                waits, and shows the log when that takes too long
@@ -21,7 +23,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import commands
@@ -33,6 +35,30 @@ LOCUST = (sys.executable, "-m", "locust", "-f", "locustfile.py")
 
 # A guard against hanging, not a measure.
 HANGS = 120.0
+
+_ENDS = """
+import gevent
+from locust import events, stats
+from locust.runners import WorkerRunner
+
+def _end(environment, runner):
+    wanted = {wanted}
+    while True:
+        counted = {{name: entry.num_requests for (name, _), entry in list(environment.stats.entries.items())}}
+        if all(counted.get(name, 0) >= number for name, number in wanted.items()):
+            break
+        gevent.sleep(0.1)
+    runner.stop()
+    # The CSV files are written so often, and not in the end.
+    gevent.sleep(2 * stats.CSV_STATS_INTERVAL_SEC)
+    runner.quit()
+
+@events.init.add_listener
+def _on_init(environment, runner, **_):
+    # Workers end with their master.
+    if not isinstance(runner, WorkerRunner):
+        gevent.spawn(_end, environment, runner)
+"""
 
 
 def fleet(folder: Path, running: commands.RunningGateway, extra: str = "") -> None:
@@ -90,6 +116,18 @@ def alone(folder: Path, locustfile: str, *words: str) -> dict[str, dict[str, str
     with locust(folder, "alone", "--headless", "--csv", "out", *words) as process:
         process.wait(HANGS)
     return rows(folder)
+
+
+def ends_at(wanted: Mapping[str, int]) -> str:
+    """Return what a locustfile needs besides, to end the run once Locust has counted so many requests of each name."""
+    return _ENDS.format(wanted=dict(wanted))
+
+
+def lasts(folder: Path) -> None:
+    """Let the scenario last until the test ends it."""
+    text = (folder / "fleet.toml").read_text()
+    assert "duration = 6\n" in text
+    (folder / "fleet.toml").write_text(text.replace("duration = 6\n", "duration = 1000\n"))
 
 
 def until(true: Callable[[], bool], folder: Path, name: str) -> None:

@@ -43,6 +43,12 @@ def _connects(records: Path) -> Counter[str]:
     return found
 
 
+def _in_table(folder: Path, name: str) -> int:
+    """Return how many requests of a name the table says that Locust prints again and again."""
+    found = re.findall(rf"MQTT +{name} +(\d+) ", (folder / "alone.log").read_text())
+    return int(found[-1]) if found else 0
+
+
 def test_a_worker_that_was_missing_comes_back_and_shares_no_client_with_another(tmp_path: Path) -> None:
     records = tmp_path / "records.jsonl"
     listens, at = locusts.ports()
@@ -55,9 +61,14 @@ def test_a_worker_that_was_missing_comes_back_and_shares_no_client_with_another(
             locust(tmp_path, "one", *at) as one,
             locust(tmp_path, "other", *at),
         ):
-            until(lambda: len(_connects(records)) == 6, tmp_path, "master")
-            one.send_signal(signal.SIGSTOP)
-            until(lambda: said(tmp_path, "master", "setting state to missing"), tmp_path, "master")
+            until(lambda: len(_connects(records)) >= 6, tmp_path, "master")
+
+            def missed() -> bool:
+                # Again and again, whoever else lets it go on.
+                one.send_signal(signal.SIGSTOP)
+                return said(tmp_path, "master", "setting state to missing")
+
+            until(missed, tmp_path, "master")
             # The other worker has taken over its users.
             until(lambda: _connects(records).total() >= 9, tmp_path, "master")
             one.send_signal(signal.SIGCONT)
@@ -77,7 +88,8 @@ def test_more_users_than_rows_of_a_table_are_told_and_the_others_run(tmp_path: P
         (tmp_path / "devices.csv").write_text("client_id\nlamp-a\nlamp-b\n")
         text = (tmp_path / "fleet.toml").read_text().replace("clients = 10\n", "")
         (tmp_path / "fleet.toml").write_text(text.replace('client-id = "device-{n}"', 'csv = "devices.csv"'))
-        found = locusts.alone(tmp_path, USER, "-u", "3", "-r", "3", "-t", "3s")
+        enough = locusts.ends_at({"connect": 3, "publish:1:sample/{client_id}": 1})
+        found = locusts.alone(tmp_path, USER + enough, "-u", "3", "-r", "3")
     assert int(found["publish:1:sample/{client_id}"]["Failure Count"]) == 0
     assert int(found["publish:1:sample/{client_id}"]["Request Count"]) > 0
     assert "NoIdentityLeft" in (tmp_path / "out_failures.csv").read_text()
@@ -125,8 +137,10 @@ def test_open_files_that_run_out_are_told_at_once_and_in_the_end_with_what_to_ch
     limited = ("sh", "-c", 'ulimit -n 60; exec "$0" "$@"', *LOCUST)
     with commands.gateway(tmp_path) as running:
         fleet(tmp_path, running)
-        (tmp_path / "locustfile.py").write_text(USER)
-        words = ("--headless", "-u", "80", "-r", "40", "-t", "8s", "--csv", "out")
+        # It says every second how many files it may have, and how late it was.
+        enough = locusts.ends_at({"connect": 80, "event loop late": 1})
+        (tmp_path / "locustfile.py").write_text(USER + enough)
+        words = ("--headless", "-u", "80", "-r", "40", "--csv", "out")
         with locust(tmp_path, "alone", *words, program=limited) as process:
             process.wait(HANGS)
     log = (tmp_path / "alone.log").read_text()
@@ -155,6 +169,8 @@ def test_after_an_interrupt_the_users_disconnect_and_nothing_is_a_failure(tmp_pa
         (tmp_path / "fleet.toml").write_text((tmp_path / "fleet.toml").read_text().replace("every = 1", "every = 0.05"))
         (tmp_path / "locustfile.py").write_text(USER)
         with locust(tmp_path, "alone", "--headless", "-u", "5", "-r", "5", "--csv", "out") as process:
+            # What Locust has counted as connected, and is publishing.
+            until(lambda: _in_table(tmp_path, "connect") == 5, tmp_path, "alone")
             until(lambda: said(tmp_path, "alone", "publish:1:"), tmp_path, "alone")
             process.send_signal(signal.SIGINT)
             process.wait(HANGS)

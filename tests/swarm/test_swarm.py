@@ -20,6 +20,9 @@ from customauth.testing import LocalGateway
 BACKENDS = commands.installed_backends()
 pytestmark = pytest.mark.skipif(not BACKENDS, reason="a swarm needs an MQTT library")
 
+# A guard against hanging, not a measure.
+_HANGS = 90.0
+
 
 @asynccontextmanager
 async def plan_here(**changes: Any) -> AsyncIterator[Plan]:
@@ -39,28 +42,35 @@ def _plan(endpoint: Endpoint, signed: CustomAuth) -> dict[str, Any]:
     identities = Template(
         authorizer=signed.authorizer, token_key_name=token.key_name, token=token.value, signature=token.signature
     )
-    # One process, as it takes long to start one.
+    # One process, as it takes long to start one; and it lasts until the test has seen what it waits for.
     return {
         "endpoint": endpoint,
         "identities": identities,
         "clients": 6,
         "rate": 100.0,
-        "duration": 1.0,
+        "duration": 1000.0,
         "processes": 1,
     }
 
 
-async def _last(plan: Plan, stop: asyncio.Event | None = None) -> tuple[Moment, Moment | None]:
+async def _until(plan: Plan, enough: Callable[[Moment], bool]) -> tuple[Moment, Moment]:
+    """Run a plan, and stop it as Ctrl-C does once enough has been seen; return the last moment, and that one."""
+    stop = asyncio.Event()
     held = last = None
     async for last in run(plan, stop):
-        held = last if last.phase in ("gathering", "holding", "storm") else held
+        if held is None and enough(last):
+            held = last
+            stop.set()
     assert last is not None
+    assert last.phase == "over"
+    assert last.interrupted
+    assert held is not None
     return last, held
 
 
 def _run(work: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(_HANGS):
             await work()
 
     asyncio.run(bounded())
@@ -70,13 +80,11 @@ def _run(work: Callable[[], Awaitable[None]]) -> None:
 def test_all_connect_publish_and_leave(backend: str) -> None:
     async def work() -> None:
         async with plan_here(backend=backend, publishing=Publishing(every=0.4), processes=2) as plan:
-            last, held = await _last(plan)
+            last, held = await _until(plan, lambda moment: moment.tally.counts[Count.ACKNOWLEDGED] >= 6)
         counts = last.tally.counts
-        assert last.phase == "over"
-        assert held is not None
         assert held.tally.connected == 6
         assert (counts[Count.ATTEMPTS], counts[Count.ACCEPTED], counts[Count.LOST]) == (6, 6, 0)
-        assert counts[Count.PUBLISHED] == counts[Count.ACKNOWLEDGED] > 0
+        assert counts[Count.PUBLISHED] == counts[Count.ACKNOWLEDGED] >= 6
         assert not last.tally.errors
         assert len(last.tally.times[Timed.CONNECT]) == 6
 
@@ -86,13 +94,11 @@ def test_all_connect_publish_and_leave(backend: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_storm_cuts_all_and_all_come_back(backend: str) -> None:
     async def work() -> None:
-        async with plan_here(backend=backend, storm=Storm(after=0.5, jitter=0.5), duration=4.0) as plan:
-            last, held = await _last(plan)
+        async with plan_here(backend=backend, storm=Storm(after=0.5, jitter=0.5)) as plan:
+            last, held = await _until(plan, lambda moment: moment.healed_after is not None)
         counts = last.tally.counts
         assert (counts[Count.CUT], counts[Count.RETURNED], counts[Count.LOST]) == (6, 6, 0)
         assert last.left_behind == 0
-        assert last.healed_after is not None
-        assert held is not None
         assert held.tally.connected == 6
 
     _run(work)
@@ -100,10 +106,9 @@ def test_a_storm_cuts_all_and_all_come_back(backend: str) -> None:
 
 def test_a_refresh_takes_fresh_credentials_and_connects_anew() -> None:
     async def work() -> None:
-        async with plan_here(refresh=0.5, duration=3.0, clients=2) as plan:
-            last, _ = await _last(plan)
+        async with plan_here(refresh=0.5, clients=2) as plan:
+            last, _ = await _until(plan, lambda moment: moment.tally.counts[Count.ACCEPTED] >= 4)
         assert last.tally.counts[Count.REFRESHED] >= 2
-        assert last.tally.counts[Count.ACCEPTED] >= 4
         assert not last.tally.errors
 
     _run(work)
@@ -113,10 +118,9 @@ def test_refusals_are_counted_by_class() -> None:
     async def work() -> None:
         async with plan_here(clients=3) as plan:
             refused = evolve(plan, identities=Template(authorizer="nobody"))
-            last, held = await _last(refused)
+            last, held = await _until(refused, lambda moment: moment.tally.counts[Count.BEGUN] == 3)
         assert set(last.tally.errors) == {"connect: ConnackRefused 0x87"}
         assert last.tally.counts[Count.ACCEPTED] == 0
-        assert held is not None
         assert held.tally.connected == 0
 
     _run(work)
@@ -124,13 +128,37 @@ def test_refusals_are_counted_by_class() -> None:
 
 def test_it_ends_early_in_good_order() -> None:
     async def work() -> None:
-        stop = asyncio.Event()
-        async with plan_here(duration=1000.0) as plan:
-            asyncio.get_running_loop().call_later(1.5, stop.set)
-            last, _ = await _last(plan, stop)
-        assert last.interrupted
-        assert last.phase == "over"
-        assert last.tally.connected == 0
+        async with plan_here(rate=0.01) as plan:
+            last, _ = await _until(plan, lambda moment: moment.tally.connected == 1)
+        assert last.gathered_after is None
+        assert (last.tally.connected, last.tally.counts[Count.ATTEMPTS], last.tally.counts[Count.LOST]) == (0, 1, 0)
+
+
+def test_it_ends_by_itself_when_all_have_been_there_for_the_duration() -> None:
+    async def work() -> None:
+        async with plan_here(duration=0.2) as plan:
+            seen = [moment async for moment in run(plan)]
+        last = seen[-1]
+        assert (last.phase, last.interrupted) == ("over", False)
+        assert last.gathered_after is not None
+        assert last.elapsed >= last.gathered_after + 0.2
+        assert max(moment.tally.connected for moment in seen) == 6
+
+    _run(work)
+
+
+def test_clients_on_their_way_from_one_connection_to_the_next_are_there_at_every_moment() -> None:
+    async def work() -> None:
+        there = set()
+
+        def enough(moment: Moment) -> bool:
+            if moment.gathered_after is not None and moment.phase == "holding":
+                there.add(moment.tally.connected + moment.tally.refreshing)
+            return moment.tally.counts[Count.REFRESHED] >= 20
+
+        async with plan_here(refresh=0.6, clients=10) as plan:
+            await _until(plan, enough)
+        assert there == {10}
 
     _run(work)
 

@@ -12,14 +12,16 @@ import json
 import sys
 from pathlib import Path
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import gevent
+import locust
 from attrs import define, field
 from gevent import subprocess
 from gevent.event import AsyncResult
 from gevent.queue import Queue
 from locust.env import Environment
+from locust.runners import STATE_RUNNING, WorkerRunner
 
 from customauth.errors import EndpointError
 from customauth.plugins import PluginManager
@@ -126,8 +128,11 @@ class Fleet:
         events: Any = environment.events
         events.quitting.add_listener(functools.partial(self._quit, environment.runner))
         if self.plan.storm is not None:
-            events.spawning_complete.add_listener(self._storm_later)
+            later = functools.partial(self._storm_later, environment.runner)
+            events.spawning_complete.add_listener(later)
             events.test_stop.add_listener(self._no_storm)
+            if environment in _TOLD_THAT_ALL_ARE_THERE:
+                later()
 
     def _start(self) -> None:
         self._process = subprocess.Popen(  # our own program, and no shell
@@ -182,14 +187,16 @@ class Fleet:
     def _no_answer(self) -> dict[str, Any]:
         return {"ms": 0.0, "error": _ENDED, "cut": self._quitting}
 
-    def _storm_later(self, **_: Any) -> None:
+    def _storm_later(self, runner: Any, **_: Any) -> None:
         # Once in a test: its number of users may be changed while it runs.
         if self._storm is None:
-            self._storm = gevent.spawn(self._cut_all)
+            self._storm = gevent.spawn(self._cut_all, runner)
 
-    def _cut_all(self) -> None:
+    def _cut_all(self, runner: Any) -> None:
         storm = self.plan.storm
         assert storm is not None  # noqa: S101 - it is listened for only then
+        while isinstance(runner, WorkerRunner) and runner.worker_state != STATE_RUNNING:
+            gevent.sleep(_LOOK)
         # For Locust a user is there when it has been made.
         while not all(client.begun for client in self.clients.values()):
             gevent.sleep(_LOOK)
@@ -211,3 +218,16 @@ class Fleet:
 
 
 _FLEETS: WeakKeyDictionary[Environment, Fleet] = WeakKeyDictionary()
+# The master says so a second after its last order to a worker, who may not have made its first user by then.
+_TOLD_THAT_ALL_ARE_THERE: WeakSet[Environment] = WeakSet()
+
+
+def _listen(environment: Environment, **_: Any) -> None:
+    # Locust has no types for its events.
+    events: Any = environment.events
+    events.spawning_complete.add_listener(lambda **_: _TOLD_THAT_ALL_ARE_THERE.add(environment))
+    events.test_stop.add_listener(lambda **_: _TOLD_THAT_ALL_ARE_THERE.discard(environment))
+
+
+_EVENTS: Any = locust.events
+_EVENTS.init.add_listener(_listen)

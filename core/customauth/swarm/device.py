@@ -68,7 +68,6 @@ class Device:
             end = await self._hold(connection)
             if end is _End.REFRESH:
                 self.tally.count(Count.REFRESHED)
-                self._is_refreshing(True)
                 await self._rest(self._attempted_at + self.backoff.spacing - time.monotonic())
             elif end is _End.LOST:
                 await self._rest(self._wait_after_loss())
@@ -129,6 +128,8 @@ class Device:
         watch.add_done_callback(lambda _: self._nudge.set())
         try:
             end = await self._stay(connection)
+            # From now on, as to close takes a while.
+            self._is_refreshing(end is _End.REFRESH)
         finally:
             self._connected = False
             self.tally.connected -= 1
