@@ -135,3 +135,11 @@ def test_in_a_pipe_each_check_is_one_line_without_colours(line_end: list[str | P
 def test_what_a_server_says_cannot_move_the_cursor() -> None:
     result = run("doctor", "--lint-only", "--authorizer", "x\x1b[2J", "localhost")
     assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_what_is_examined_is_folded_on_a_narrow_terminal() -> None:
+    came = _on_a_terminal(["doctor", "--lint-only", "--authorizer", "pumps", "--username", "alice"], columns=40)
+    head = came.replace("\r", "").replace("\x1b[K", "").split("\n\n")[0].splitlines()
+    assert head[0].startswith("customauth")
+    assert len(head) > 1
+    assert all(len(line) <= 40 for line in head)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customauth.doctor.finding import Certainty
+from customauth.doctor.reading import setup_from_flags
 from customauth.doctor.setup import Origin, Setup
 from customauth.doctor.verdict import judge
 from customauth.doctor.wrapping import unwrapped, wrapping_of
@@ -38,9 +39,7 @@ LITERALS = {
     '\ufeff"%s"': "a byte order mark before it and double quotes around it",
     "\ufeff%s": "a byte order mark before it",
     "%s\r\n": "a line end at its end",
-    "\n%s": "a line end before it",
     '%s"': "a quote behind it",
-    "'%s": "a quote before it",
 }
 
 
@@ -60,12 +59,31 @@ def test_a_literal_in_several_pieces_is_put_together() -> None:
     assert found.inside == "alice?x-amz-customauthorizer-name=A&token=t&SDK=x"
 
 
-@pytest.mark.parametrize("form", ["MQTT_USERNAME=%s", "username: %s", "set MQTT_USER=%s"])
-def test_an_assignment_without_quotes_may_be_meant_so(form: str) -> None:
+@pytest.mark.parametrize("form", ["MQTT_USERNAME=%s", "username: %s", "set MQTT_USER=%s", '"%s', "'%s", "\n%s"])
+def test_what_stands_before_the_user_part_alone_may_be_meant_so(form: str) -> None:
     assert rules(raw_setup(form % BARE)) == {"username-wrapped": Certainty.POSSIBLE}
     found = wrapping_of(form % BARE)
     assert found is not None
     assert found.inside == BARE
+
+
+@pytest.mark.parametrize("text", ['{"user": "bob"}', '"alice"', f"'t Hooft?{NAME}=A", "alice`"])
+def test_what_a_user_part_may_have_of_its_own_is_only_possible(text: str) -> None:
+    assert rules(raw_setup(text, password=b"p"))["username-wrapped"] is Certainty.POSSIBLE
+
+
+def test_a_quote_that_was_signed_at_the_end_of_the_token_is_left_to_it() -> None:
+    signed = quote(sign('5"', key_pair().private_pem), safe="")
+    setup = raw_setup(f'alice?{NAME}=A&{SIGNATURE}={signed}&token=5"', public_keys={"k": key_pair().public_pem})
+    assert rules(setup) == {}
+    assert rules(attrs.evolve(setup, public_keys={})) == {"username-wrapped": Certainty.LIKELY}
+
+
+@pytest.mark.parametrize("user", ["\r", "'alice'", "username=alice"])
+def test_a_user_name_that_is_put_together_of_options_has_nothing_around_it(user: str) -> None:
+    setup = setup_from_flags(Setup(password=b"p"), authorizer="A", user=user)
+    assert Certainty.LIKELY not in rules(setup).values()
+    assert "username-wrapped" not in rules(setup)
 
 
 @pytest.mark.parametrize(

@@ -296,3 +296,12 @@ def test_the_errors_load_no_rule_before_a_hint_is_read() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == RULES["not-authorized"].fix()
+
+
+@pytest.mark.parametrize(("key", "word"), [("topic-invalid", "no + or #"), ("filter-invalid", "# alone in the last")])
+def test_the_cure_of_a_topic_says_where_wildcards_may_stand(key: str, word: str) -> None:
+    assert word in RULES[key].advice()
+
+
+def test_the_cure_of_a_topic_alias_is_one_for_an_alias_that_was_never_set_too() -> None:
+    assert "send each with its topic first" in RULES["topic-alias"].advice()

@@ -38,7 +38,8 @@ def show(setup: Setup, plan: Plan, *, show_bytes: bool) -> Verdict:
     """Examine a set-up while a person looks on, and print the verdict."""
     import asyncio
 
-    click.echo(printable(f"customauth {__version__} doctor: {summary(setup)}"))
+    for line in _folded(f"customauth {__version__} doctor: {summary(setup)}", 0):
+        click.echo(line)
     checks = asyncio.run(_watched(setup, plan, show_bytes=show_bytes))
     verdict = judge(setup, checks, plan.result)
     click.echo()

@@ -10,6 +10,8 @@ from customauth.request import CredentialsIn
 
 # In a raw user name a signature may follow the authorizer's name behind a wrong separator.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_@-]{1,128}")
+_PARAMETERS = re.compile(r"x-amz-|(?:token|jwt|password|signature)=", re.IGNORECASE)
+_BEGIN = re.compile(r"[^?&=;,\s]*[?&=;,\s]")
 
 
 def shown_authorizer(setup: Setup) -> str | None:
@@ -21,8 +23,14 @@ def shown_authorizer(setup: Setup) -> str | None:
 
 def shown_client_id(setup: Setup) -> str:
     """Return the client id without the parameters that somebody may have put there."""
-    own, mark, rest = setup.client_id.partition("?")
-    return f"{own}?***" if mark and "x-amz-" in rest.lower() else setup.client_id
+    own = _own_part(setup.client_id)
+    return setup.client_id if own == setup.client_id else f"{own}***"
+
+
+def starred_client_id(setup: Setup) -> str:
+    """Return the same with an asterisk for each byte of them, as long as what is sent."""
+    own = _own_part(setup.client_id)
+    return own + "*" * len(setup.client_id.removeprefix(own).encode(errors="replace"))
 
 
 def shown_token_key_name(setup: Setup) -> str | None:
@@ -79,6 +87,14 @@ def summary(setup: Setup) -> str:
     is_query = setup.origin is Origin.USERNAME and setup.credentials_in is CredentialsIn.QUERY
     parts.append(f"as in {'the raw query' if is_query else setup.origin.value}")
     return ", ".join(part for part in parts if part)
+
+
+def _own_part(client_id: str) -> str:
+    """Return a client id up to where parameters begin in it."""
+    if _PARAMETERS.search(client_id) is None:
+        return client_id
+    begin = _BEGIN.match(client_id)
+    return "" if begin is None else begin[0]
 
 
 def _masked(secret: str | bytes | None) -> str | None:

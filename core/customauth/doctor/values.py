@@ -15,11 +15,14 @@ from customauth.doctor.setup import Setup
 
 _QUOTED = re.compile(r"(?P<quote>[\"'`])(?P<inside>.+)(?P=quote)", re.DOTALL)
 _PLACEHOLDER = re.compile(
-    r"\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}|<[^<>]{1,64}>|%[sv]|%[A-Za-z_]\w*%"
-    r"|(?:YOUR|MY)[_-][A-Z_-]+"
+    r"(?P<plain>\$\{[^{}]*\}|\$\([^()]*\)|\{\{[^{}]*\}\}|%[sv]|%[A-Za-z_]\w*%|YOUR[_-][A-Z_-]+)"
+    r"|\$[A-Za-z_]\w*|\{[A-Za-z_]\w*\}|<[^<>]{1,64}>|MY[_-][A-Z_-]+"
 )
 _MISPLACED = re.compile(r"(?P<own>[^?&]*)[?&](?P<parameters>.*x-amz-customauthorizer-(?:name|signature)=.*)", re.DOTALL)
 _RSA_SIZES = frozenset({256, 384, 512})
+# A longer run of base64's characters, or of encoded ones, is a signature to which something else has happened.
+_LONGEST_RUN = 100
+_OF_BASE64 = re.compile(r"[A-Za-z0-9+/_%\s-]*=*\s*")
 
 
 def unquoted(text: str) -> str:
@@ -28,9 +31,13 @@ def unquoted(text: str) -> str:
     return text if found is None else found["inside"]
 
 
-def is_placeholder(text: str) -> bool:
-    """Say whether a value is the place for one: a variable that was not expanded, or a word of an example."""
-    return _PLACEHOLDER.fullmatch(text.strip()) is not None
+def is_placeholder(text: str, *, plain: bool = False) -> bool:
+    """Say whether a value is the place for one: a variable that was not expanded, or a word of an example.
+
+    :param plain: only where it hardly is a name or a secret, as ``MY_AUTHORIZER`` and ``<secret>`` may be.
+    """
+    found = _PLACEHOLDER.fullmatch(text.strip())
+    return found is not None and (not plain or found["plain"] is not None)
 
 
 def unquoted_setup(setup: Setup, *, names_only: bool = False) -> Setup:
@@ -58,11 +65,11 @@ def unquoted_setup(setup: Setup, *, names_only: bool = False) -> Setup:
 
 
 def is_exchanged(setup: Setup) -> bool:
-    """Say whether the token has the form of a signature, and the signature has not."""
-    token, signature = setup.parts.token, setup.parts.signature
-    if token is None or signature is None:
+    """Say whether the token has the form of a signature, and the signature not even that of a broken one."""
+    token, signature = unquoted(setup.parts.token or ""), setup.parts.signature or ""
+    if _size(token) not in _RSA_SIZES or not signature.strip() or is_placeholder(signature):
         return False
-    return _size(token) in _RSA_SIZES and _size(signature) not in _RSA_SIZES and "." not in token
+    return len(signature) <= _LONGEST_RUN or _OF_BASE64.fullmatch(signature) is None
 
 
 def exchanged_setup(setup: Setup) -> Setup:

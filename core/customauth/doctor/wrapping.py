@@ -26,11 +26,13 @@ class Wrapping:
 
     :ivar what: in words, without anything of the text itself.
     :ivar sure: whether no client sends it so on purpose.
+    :ivar is_end: whether it is one quote at the end, which may belong to the last value.
     :ivar inside: the text without it.
     """
 
     what: str
     sure: bool
+    is_end: bool = False
     inside: str = field(repr=False)
 
 
@@ -41,11 +43,12 @@ def wrapping_of(text: str) -> Wrapping | None:
     found = _literal(bare) or _assigned(bare) or _torn(bare)
     seen = ["a byte order mark before it"] if marked else []
     if found is not None:
-        return Wrapping(what=" and ".join([*seen, found.what]), sure=marked or found.sure, inside=found.inside)
+        return evolve(found, what=" and ".join([*seen, found.what]), sure=marked or found.sure)
     inside = bare.strip("\r\n")
     if inside != bare:
         seen.append("a line end at its end" if bare.startswith(inside) else "a line end before it")
-    return Wrapping(what=" and ".join(seen), sure=True, inside=inside) if seen else None
+    sure = marked or (_has_parameters(inside) and bare.startswith(inside))
+    return Wrapping(what=" and ".join(seen), sure=sure, inside=inside) if seen else None
 
 
 def unwrapped(setup: Setup) -> Setup:
@@ -74,7 +77,7 @@ def _literal(text: str) -> Wrapping | None:
         return None
     kind = "single" if quote == "'" else "double" if quote == '"' else "backward"
     around = ", and an assignment before them" if lead.strip(" \t\r\n@bfrLu") else ""
-    return Wrapping(what=f"{kind} quotes around it{around}", sure=True, inside=inside)
+    return Wrapping(what=f"{kind} quotes around it{around}", sure=_has_parameters(inside), inside=inside)
 
 
 def _up_to_quote(text: str) -> tuple[str, str, str]:
@@ -100,8 +103,13 @@ def _torn(text: str) -> Wrapping | None:
     inside = text.strip("\r\n")
     for quote in _QUOTES:
         if inside.startswith(quote) and quote not in inside[1:]:
-            return Wrapping(what="a quote before it", sure="?" in inside, inside=inside[1:])
+            return Wrapping(what="a quote before it", sure=False, inside=inside[1:])
         body = inside.rstrip(_TRAIL)
         if body.endswith(quote) and quote not in body[:-1]:
-            return Wrapping(what="a quote behind it", sure="?" in inside, inside=body[:-1])
+            return Wrapping(what="a quote behind it", sure=_has_parameters(inside), is_end=True, inside=body[:-1])
     return None
+
+
+def _has_parameters(text: str) -> bool:
+    """Say whether it is more than a user part, which may have quotes of its own, as in JSON."""
+    return "?" in text or "x-amz-" in text.lower()

@@ -36,10 +36,10 @@ AUTHORIZER: tuple[Rule, ...] = (
     Rule(
         key="value-quoted",
         phase=Phase.AUTHORIZER,
-        cause="quotes or blanks stand around a value, such as the password or the token, and are taken for part of it",
+        cause="quotes, blanks or line ends stand around a value, such as the password, and are taken for a part of it",
         symptom=f"{REFUSED_UNASKED}; or it is run, and says no",
         check="read the first and the last character of each value; docker run --env-file keeps quotes",
-        cure="send <{value}|the value> without the quotes and blanks around it",
+        cure="send <{value}|the value> without the quotes, blanks and line ends around it",
         sources=("A1", "A19"),
     ),
     Rule(

@@ -83,16 +83,17 @@ CONNECTED: tuple[Rule, ...] = (
         cause="the topic is too long, too deep, has a wildcard or is reserved",
         symptom=f"{REQUEST_REFUSED} with 0x90",
         check="look at the topic: at most 256 bytes and 7 slashes",
-        cure="mend the topic: at most 256 bytes and 8 levels, and none of the reserved ones (E22, E44)",
+        cure="mend the topic: at most 256 bytes and 8 levels, no + or #, none of the reserved ones (E22, E44)",
         sources=("E22", "E23", "E32", "E44"),
     ),
     Rule(
         key="filter-invalid",
         phase=Phase.CONNECTED,
-        cause="the topic filter is too long, too deep or reserved",
+        cause="the topic filter is too long, too deep, malformed or reserved",
         symptom=f"{REQUEST_REFUSED} with 0x8F",
         check="look at the topic filter: at most 256 bytes and 7 slashes",
-        cure="mend the topic filter: at most 256 bytes and 8 levels (E22)",
+        cure="mend the topic filter: at most 256 bytes and 8 levels, + alone in its level and # alone in the last "
+        "(E22); a shared one is $share/GROUP/FILTER",
         sources=("E22", "E23", "E24", "E44"),
     ),
     Rule(
@@ -119,7 +120,8 @@ CONNECTED: tuple[Rule, ...] = (
         cause="a topic alias is above 8, or was never set",
         symptom=f"{ENDED} with DISCONNECT 0x94",
         check=_CODE,
-        cure="keep topic aliases within the CONNACK's Topic Alias Maximum, 8 on AWS (E36)",
+        cure="number topic aliases from 1 to the CONNACK's Topic Alias Maximum, 8 on AWS (E36), and send each with its "
+        "topic first, anew in each connection",
         sources=("E2", "E36"),
     ),
     Rule(

@@ -13,6 +13,7 @@ from customauth.doctor.aws.masking import Masking
 from customauth.doctor.finding import Certainty, Check, Finding, Outcome, Stage
 from customauth.doctor.parameters import Parameter, first, parameters_of
 from customauth.doctor.setup import Setup
+from customauth.doctor.showing import shown_client_id
 
 
 @frozen(kw_only=True)
@@ -164,7 +165,7 @@ class Case:
             "account": self.account,
             "authorizer": authorizer.name if authorizer is not None else self.masking.name(self.named or ""),
             "authorizer_arn": None if authorizer is None else authorizer.arn,
-            "client_id": self.setup.client_id,
+            "client_id": shown_client_id(self.setup),
             "domain_configuration": self.domain,
             "endpoint": self.host,
             "function": None if function is None else function.name,

@@ -67,7 +67,9 @@ def lint(setup: Setup, *, now: datetime) -> Iterator[Check]:
     yield read
     # The parameters are not those that were meant, so what they lack says nothing.
     garbled = any(each.certainty is Certainty.CERTAIN for each in read.findings)
-    sight = attrs.evolve(Sight.of(unwrapped(setup), now), garbled=garbled)
+    if any(each.rule == "username-wrapped" for each in read.findings):
+        setup = unwrapped(setup)
+    sight = attrs.evolve(Sight.of(setup, now), garbled=garbled)
     check = None if garbled else values.values(sight)
     if check is not None:
         yield check

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from customauth import _parameters as grammar
 from customauth.doctor.finding import Check, Finding
 from customauth.doctor.lint.sight import Sight, reported
+from customauth.doctor.lint.verification import verifies
 from customauth.doctor.parameters import candidates, first, in_username
 from customauth.doctor.setup import Origin
-from customauth.doctor.wrapping import wrapping_of
+from customauth.doctor.wrapping import Wrapping, wrapping_of
 from customauth.request import CredentialsIn
 
 NAME = "user name"
@@ -44,7 +45,7 @@ def username(sight: Sight) -> Check:
     around = _about_wrapping(sight)
     if text is None:
         return reported(NAME, *around, *_about_nothing(sight), otherwise="none is sent")
-    wrapping = wrapping_of(text)
+    wrapping = _wrapping(sight, text)
     text = text if wrapping is None else wrapping.inside
     if "?" not in text:
         return reported(NAME, *around, *_without_mark(sight, text), otherwise="a user part without parameters")
@@ -57,12 +58,21 @@ def _about_wrapping(sight: Sight) -> list[Finding]:
     setup = sight.setup
     findings = []
     for name, text in ((NAME, setup.username), ("query", setup.query)):
-        wrapping = None if text is None else wrapping_of(text)
+        wrapping = None if text is None else _wrapping(sight, text)
         if wrapping is not None:
             which = "that is sent" if setup.origin is Origin.CAPTURE else "as it was read"
             find = sight.likely if wrapping.sure else sight.possible
             findings.append(find("username-wrapped", f"the {name} {which} has {wrapping.what}"))
     return findings
+
+
+def _wrapping(sight: Sight, text: str) -> Wrapping | None:
+    if sight.setup.origin is Origin.FLAGS and sight.setup.broken is None:
+        # It was put together here: what stands around its user part is that value's own.
+        return None
+    wrapping = wrapping_of(text)
+    # A token that was signed with the quote at its end has it rightly.
+    return None if wrapping is not None and wrapping.is_end and verifies(sight) else wrapping
 
 
 def _about_nothing(sight: Sight) -> list[Finding]:

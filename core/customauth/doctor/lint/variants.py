@@ -13,9 +13,11 @@ from attrs import field, frozen
 from customauth.doctor.lint.jwt import read_jwt
 from customauth.doctor.lint.sight import Sight
 from customauth.doctor.parameters import Parameter, candidates, first, pieces_cut_off
+from customauth.doctor.values import unquoted
 
 _MISMATCH = "signature-mismatch"
 _NEWLINE = "token-newline"
+_QUOTED = "value-quoted"
 _TWICE = "token-double-encoded"
 _UNENCODED = "token-unencoded"
 _MOST_PIECES = 16
@@ -54,6 +56,8 @@ def _texts(sight: Sight, token: str) -> Iterator[tuple[str | None, str, str | by
         yield _NEWLINE, "the token is sent with a line end at its end, which was not signed", bare
     for end in ("\n", "\r\n"):
         yield _NEWLINE, "the signature is over the token and a line end", bare + end
+    if unquoted(token) != token:
+        yield _QUOTED, "the signature is over the token without the quotes around it", unquoted(token)
     yield from _of_jwt(sight, token)
     parameter = _sent(sight)
     if parameter is not None:

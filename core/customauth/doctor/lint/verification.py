@@ -62,11 +62,21 @@ def verification(sight: Sight) -> Check:
     fits = [(name, fit) for name, key in keys.items() for fit in [_fit(key, signed.raw, texts)]]
     name, fit = min(fits, key=lambda each: _rank(each[1]))
     if fit.rule is not None:
-        found = (*findings, sight.certain(fit.rule, fit.evidence))
+        found = (*findings, sight.certain(fit.rule, fit.evidence, {"value": "the token"}))
         return reported("verification", *found, otherwise="")
     if signed.mended:
         return _with(findings, warned("verification", f"it verifies with {name} once its form is mended"))
     return _with(findings, reported("verification", otherwise=f"it verifies with {name}"))
+
+
+def verifies(sight: Sight) -> bool:
+    """Say whether the signature is, as it is sent, one of the token as it is sent."""
+    token, text = sight.setup.parts.token or "", sight.setup.parts.signature or ""
+    signed = _signed(text)
+    if signed is None or signed.mended:
+        return False
+    digest = _hash(hashes.SHA256(), token.encode("utf-8", "surrogatepass"))
+    return any(_recovered(key, signed.raw, hashes.SHA256()) == digest for key in _load(sight)[0].values())
 
 
 def _load(sight: Sight) -> tuple[dict[str, rsa.RSAPublicKey], list[Finding]]:

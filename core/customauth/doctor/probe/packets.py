@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 from customauth.doctor.finding import Finding
 from customauth.doctor.probe.trip import certain
 from customauth.doctor.setup import Setup
+from customauth.doctor.showing import starred_client_id
 from customauth.mqtt import Connect, MqttVersion, Properties, Property, Will, encode
 
 _LONGEST = 0xFFFF
@@ -18,7 +19,8 @@ class ConnectBytes:
     """A CONNECT packet.
 
     :ivar data: its bytes.
-    :ivar masked: the same with an asterisk for each byte of user name, password and the will's payload.
+    :ivar masked: the same with an asterisk for each byte of user name, password, will's payload and parameters in the
+        client id.
     """
 
     data: bytes
@@ -49,7 +51,7 @@ def connect_bytes(setup: Setup, version: MqttVersion) -> ConnectBytes:
         data = encode(packet, version)
     except ValueError as error:
         raise CannotBeSent(certain("packet-malformed", f"the CONNECT cannot be made: {error}")) from None
-    return ConnectBytes(data=data, masked=encode(_masked(packet), version))
+    return ConnectBytes(data=data, masked=encode(_masked(packet, starred_client_id(setup)), version))
 
 
 def _packet(setup: Setup, version: MqttVersion) -> Connect:
@@ -69,9 +71,10 @@ def _packet(setup: Setup, version: MqttVersion) -> Connect:
     )
 
 
-def _masked(packet: Connect) -> Connect:
+def _masked(packet: Connect, client_id: str) -> Connect:
     return evolve(
         packet,
+        client_id=client_id,
         username=None if packet.username is None else "*" * len(packet.username.encode()),
         password=None if packet.password is None else b"*" * len(packet.password),
         will=None if packet.will is None else evolve(packet.will, payload=b"*" * len(packet.will.payload)),
