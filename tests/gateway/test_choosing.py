@@ -222,6 +222,13 @@ def chosen(domain: DomainConfiguration, username: str, signing: Authorizer, acco
             "theirs: default of domain configuration d, no override, the name 'nobody' is ignored",
         ),
         ("gone", True, "alice", "there is no authorizer 'gone'"),
+        ("theirs", True, named("x" * 129), "there is no authorizer of 129 characters"),
+        (
+            "theirs",
+            False,
+            named("x" * 129),
+            "theirs: default of domain configuration d, no override, the name of 129 characters is ignored",
+        ),
         (None, True, "alice", "account: default of the account"),
         (None, False, named("signed"), "signed: named by the client"),
         (None, False, "alice", "account: default of the account"),

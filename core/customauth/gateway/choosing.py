@@ -14,6 +14,7 @@ from customauth.signing import public_key_verifies
 
 MAX_TOKEN_LENGTH = 6144  # A21
 MAX_SIGNATURE_LENGTH = 2560  # A21
+_MAX_NAME = 128  # B1
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+=*")
 
@@ -46,7 +47,7 @@ def choose_authorizer(
     default = domain.default_authorizer if domain is not None else None
     if named is not None and default is not None and domain is not None and not domain.allow_authorizer_override:
         # A59, I4
-        ignored = f", the name {named[:128]!r} is ignored" if named != default else ""
+        ignored = f", the name {_shown(named)} is ignored" if named != default else ""
         name, because = default, f"default of domain configuration {domain.name}, no override{ignored}"
     elif named is not None:
         name, because = named, "named by the client"
@@ -59,11 +60,16 @@ def choose_authorizer(
         return refuse(Reason.NOT_FOUND, "authorizer-not-named", why)
     authorizer = config.authorizers.get(name)
     if authorizer is None:
-        why = f"there is no authorizer {name[:128]!r}"
+        why = f"there is no authorizer {_shown(name)}"
         return refuse(Reason.NOT_FOUND, "authorizer-not-found", why, authorizers=", ".join(config.authorizers))
     if not authorizer.active:
         return inactive(authorizer)
     return Choice(authorizer=authorizer, because=because)
+
+
+def _shown(name: str) -> str:
+    """Quote what a client sent as a name, but not what is too long for one (B1): it may be a signature."""
+    return repr(name) if len(name) <= _MAX_NAME else f"of {len(name)} characters"
 
 
 def inactive(authorizer: Authorizer) -> Refusal:
