@@ -202,7 +202,7 @@ def test_a_close_keeps_its_code_and_its_reason(ca_file: Path, by_server: bool) -
             if by_server:
                 await socket.close(4001, "go")
             await socket.wait_closed()
-            ended.append((socket.close_code, socket.close_reason))
+            ended.append((socket.protocol.close_code, socket.protocol.close_reason))
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(good_identity().certificate_file, good_identity().key_file)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
+import weakref
 from typing import TypeAlias
 
 import pytest
 
 from customauth import MqttVersion, mqtt
-from customauth.testing.mqtt_server import MqttServer, mqtt_server
+from customauth.testing.mqtt_server import MqttPeer, MqttServer, mqtt_server
 
 _Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -47,6 +49,20 @@ def test_it_answers_as_usual_and_writes_down_what_came() -> None:
             await peer.ended.wait()
 
     asyncio.run(scenario())
+
+
+def test_nothing_of_a_connection_that_is_over_stays_in_memory() -> None:
+    async def scenario() -> weakref.ref[MqttPeer]:
+        async with mqtt_server() as server:
+            _, writer = await _connected(server)
+            (peer,) = server.peers
+            writer.transport.abort()
+            await peer.ended.wait()
+            return weakref.ref(peer)
+
+    gone = asyncio.run(scenario())
+    gc.collect()
+    assert gone() is None
 
 
 def test_waiting_for_what_never_comes_ends_with_the_connection() -> None:

@@ -230,15 +230,19 @@ class _Conversation:
     async def run(self, connected: socket.socket, identity: Identity, client_ca_pem: bytes | None) -> None:
         context, made = _server_context(identity, client_ca_pem, self._peer)
         below = TlsStream(connected, context, server_side=True)
-        with contextlib.suppress(OSError):
-            await below.shake_hands()
-            for tls in made:
-                self._peer.tls_version = tls.version()
-                self._peer.certificate = tls.getpeercert(binary_form=True)
-            self._peer.alpn = below.alpn
-            opened = await self._open(below)
-            if opened is not None:
-                await self._talk(*opened)
+        try:
+            with contextlib.suppress(OSError):
+                await below.shake_hands()
+                for tls in made:
+                    self._peer.tls_version = tls.version()
+                    self._peer.certificate = tls.getpeercert(binary_form=True)
+                self._peer.alpn = below.alpn
+                opened = await self._open(below)
+                if opened is not None:
+                    await self._talk(*opened)
+        finally:
+            # The callback holds the TLS, and that its context: a cycle that the collector does not see.
+            context.sni_callback = None
 
     async def _open(self, below: TlsStream) -> tuple[TlsStream | WebSocketStream, bytes] | None:
         """Read what the client begins with; where it asks for a WebSocket, open that."""
