@@ -142,6 +142,16 @@ def test_closing_wakes_those_who_wait(
         assert isinstance(ending.result(_LIMIT), error)
 
 
+@OWNERS
+def test_an_iteration_that_goes_on_after_the_close_ends_too(
+    gateway: RunningGateway, make: Callable[[RunningGateway], Owner]
+) -> None:
+    owner = make(gateway)
+    with owner.subscribe("sample/never") as messages:
+        owner.close()
+        assert list(messages) == []
+
+
 @pytest.mark.parametrize(("make", "error"), [(_connect, Disconnected), (_opened, SessionEnded)])
 def test_what_is_closed_takes_nothing(
     gateway: RunningGateway, make: Callable[[RunningGateway], Owner], error: type[Exception]

@@ -69,7 +69,13 @@ class Subscription:
         return self
 
     def __next__(self) -> Message:
-        message = self._loop.run(self._next, None)
+        try:
+            message = self._loop.run(self._next, None)
+        except (Disconnected, SessionEnded) as error:
+            # Closed meanwhile, so that there is no loop any more to ask.
+            if _was_ended_here(error):
+                raise StopIteration from None
+            raise
         if message is None:
             raise StopIteration
         return message
@@ -86,6 +92,10 @@ class Subscription:
             error = RequestTimeout(timeout, "message")
             error.hint = "wait longer, or check that somebody publishes to what the filter matches"
             raise error from None
+
+
+def _was_ended_here(error: Disconnected | SessionEnded) -> bool:
+    return not error.by_server if isinstance(error, Disconnected) else error.__cause__ is None
 
 
 async def _called(make: Callable[[], AsyncSubscription[Any]]) -> AsyncSubscription[Any]:
