@@ -156,7 +156,8 @@ def _listeners_of(folder: str) -> list[str]:
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            words = file.read_bytes().replace(b"\0", b" ").decode()
+            # Another's words may be no UTF-8.
+            words = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
             if folder in words:
                 found.append(words)
     return found
