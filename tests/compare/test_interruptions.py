@@ -96,9 +96,6 @@ def test_a_turn_that_fails_because_of_the_stop_is_no_failure_of_its_backend() ->
 
 
 def test_a_stop_after_the_last_turn_leaves_nothing_missing() -> None:
-    async def last(stop: asyncio.Future[str], _: Bench) -> Turn:
-        return one()
-
     async def whole() -> Report:
         stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         plan = Plan(plugins=plugins(), scenarios=(Made(_take_one),), rounds=1, raw=False)

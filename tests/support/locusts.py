@@ -39,7 +39,7 @@ HANGS = 120.0
 _ENDS = """
 import gevent
 from locust import events, stats
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 def _end(environment, runner):
     wanted = {wanted}
@@ -48,7 +48,17 @@ def _end(environment, runner):
         if all(counted.get(name, 0) >= number for name, number in wanted.items()):
             break
         gevent.sleep(0.1)
+    reported = set()
+
+    def on_report(client_id, data):
+        if data["user_count"] == 0:
+            reported.add(client_id)
+
+    environment.events.worker_report.add_listener(on_report)
     runner.stop()
+    # What workers have counted since their last report.
+    while isinstance(runner, MasterRunner) and len(reported) < runner.worker_count:
+        gevent.sleep(0.1)
     # The CSV files are written so often, and not in the end.
     gevent.sleep(2 * stats.CSV_STATS_INTERVAL_SEC)
     runner.quit()

@@ -106,6 +106,33 @@ def test_a_storm_cuts_all_and_all_come_back(tmp_path: Path) -> None:
     assert int(rows["connect"]["Failure Count"]) == 0
 
 
+SLOW = """
+from gevent.event import Event
+from locust import events
+
+all_are_there = Event()
+events.spawning_complete.add_listener(lambda **_: all_are_there.set())
+
+class SlowDevice(Device):
+    def __init__(self, environment):
+        all_are_there.wait()
+        super().__init__(environment)
+
+del Device
+"""
+
+
+def test_workers_that_make_their_users_only_after_the_master_has_said_that_all_are_there_storm_too(
+    tmp_path: Path,
+) -> None:
+    with commands.gateway(tmp_path) as running:
+        fleet(tmp_path, running, "\n[storm]\nafter = 0\njitter = 0.5\n")
+        (tmp_path / "locustfile.py").write_text((tmp_path / "locustfile.py").read_text() + SLOW)
+        rows = with_two_workers(tmp_path, {"connect": 20})
+    assert int(rows["connect"]["Request Count"]) == 20
+    assert int(rows["connect"]["Failure Count"]) == 0
+
+
 def test_failures_are_told_by_class_and_code(tmp_path: Path) -> None:
     with commands.gateway(tmp_path) as running:
         fleet(tmp_path, running)

@@ -178,3 +178,31 @@ def test_after_an_interrupt_the_users_disconnect_and_nothing_is_a_failure(tmp_pa
     last = (tmp_path / "alone.log").read_text().rpartition("Shutting down")[2]
     assert re.search(r"MQTT +disconnect +5 +0\(", last), last
     assert re.search(r"Aggregated +\d+ +0\(", last), last
+
+
+INTERRUPTED = """
+import os
+import signal
+from locust import events
+
+@events.request.add_listener
+def interrupt(name, exception, **_):
+    # A loss is told where the answers to all users are read.
+    if name == "disconnect" and exception is not None:
+        events.request.remove_listener(interrupt)
+        os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_an_interrupt_that_comes_while_answers_are_read_ends_it_in_order_too(tmp_path: Path) -> None:
+    with commands.gateway(tmp_path) as running:
+        fleet(tmp_path, running)
+        # They throw each other out.
+        text = (tmp_path / "fleet.toml").read_text().replace("device-{n}", "device")
+        (tmp_path / "fleet.toml").write_text(text)
+        (tmp_path / "locustfile.py").write_text(USER + INTERRUPTED)
+        with locust(tmp_path, "alone", "--headless", "-u", "2", "-r", "2") as process:
+            process.wait(HANGS)
+    log = (tmp_path / "alone.log").read_text()
+    assert "Shutting down" in log
+    assert "Traceback" not in log

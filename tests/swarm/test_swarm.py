@@ -12,9 +12,24 @@ import pytest
 from attrs import evolve
 
 import commands
-from customauth import CustomAuth, Endpoint
-from customauth.swarm import Count, Moment, Plan, Publishing, Series, Storm, Template, Timed, document, report, run
+from customauth import CustomAuth, Endpoint, PluginManager
+from customauth.backoff import Backoff
+from customauth.swarm import (
+    Count,
+    Moment,
+    Plan,
+    Publishing,
+    Series,
+    Storm,
+    Tally,
+    Template,
+    Timed,
+    document,
+    report,
+    run,
+)
 from customauth.swarm.cut import cut_connections
+from customauth.swarm.device import Device
 from customauth.testing import LocalGateway
 
 BACKENDS = commands.installed_backends()
@@ -133,6 +148,8 @@ def test_it_ends_early_in_good_order() -> None:
         assert last.gathered_after is None
         assert (last.tally.connected, last.tally.counts[Count.ATTEMPTS], last.tally.counts[Count.LOST]) == (0, 1, 0)
 
+    _run(work)
+
 
 def test_it_ends_by_itself_when_all_have_been_there_for_the_duration() -> None:
     async def work() -> None:
@@ -147,18 +164,22 @@ def test_it_ends_by_itself_when_all_have_been_there_for_the_duration() -> None:
     _run(work)
 
 
-def test_clients_on_their_way_from_one_connection_to_the_next_are_there_at_every_moment() -> None:
+def test_a_client_on_its_way_from_one_connection_to_the_next_is_there_at_every_moment() -> None:
     async def work() -> None:
-        there = set()
-
-        def enough(moment: Moment) -> bool:
-            if moment.gathered_after is not None and moment.phase == "holding":
-                there.add(moment.tally.connected + moment.tally.refreshing)
-            return moment.tally.counts[Count.REFRESHED] >= 20
-
-        async with plan_here(refresh=0.6, clients=10) as plan:
-            await _until(plan, enough)
-        assert there == {10}
+        async with plan_here(refresh=0.1) as plan:
+            backoff = Backoff(uniform=lambda _, longest: longest, spacing=0.2)
+            device = Device(plan=plan, number=0, due=0.0, tally=Tally(), plugins=PluginManager(), backoff=backoff)
+            tally = device.tally
+            life = asyncio.ensure_future(device.live())
+            there = set()
+            while tally.counts[Count.ACCEPTED] < 4:
+                if tally.counts[Count.ACCEPTED]:
+                    there.add(tally.connected + tally.refreshing)
+                await asyncio.sleep(0)
+            device.finish()
+            await life
+        assert there == {1}
+        assert (tally.connected, tally.refreshing) == (0, 0)
 
     _run(work)
 

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import functools
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,6 +95,7 @@ class Fleet:
             plan = planned(scenario, beyond_quotas=beyond_quotas)
             fleet = Fleet(plan, Limits(environment, plan), numbers=numbers_of(environment))
             _FLEETS[environment] = fleet
+            _interrupts_end_nothing_else()
             fleet._hear(environment)
             # In a greenlet of its own: Locust kills the one that makes users when the next are to come.
             fleet._starting = gevent.spawn(fleet._start)
@@ -220,6 +222,19 @@ class Fleet:
 _FLEETS: WeakKeyDictionary[Environment, Fleet] = WeakKeyDictionary()
 # The master says so a second after its last order to a worker, who may not have made its first user by then.
 _TOLD_THAT_ALL_ARE_THERE: WeakSet[Environment] = WeakSet()
+
+
+def _interrupt() -> None:
+    # As gevent does with one from anywhere, without its traceback.
+    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
+
+
+def _interrupts_end_nothing_else() -> None:
+    """Let Ctrl-C reach Locust from a greenlet of its own, and not end whichever runs, as the one that hears answers."""
+    untouched = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # Signals are for the main thread, and that has the default loop.
+    if untouched and gevent.get_hub().loop.default:
+        gevent.signal_handler(signal.SIGINT, _interrupt)
 
 
 def _listen(environment: Environment, **_: Any) -> None:
