@@ -57,7 +57,7 @@ _RUN_OPTIONS = ("backends", "scenarios", "transports", "protocols", "rounds", "q
     help="This MQTT version only.  [default: both]",
 )
 @click.option("--rounds", type=click.IntRange(1, 1000), metavar="N", help="Turns for each cell.  [default: 5; quick 2]")
-@click.option("--quick", is_flag=True, help="Repeat little: a first look in two minutes, not numbers to rely on.")
+@click.option("--quick", is_flag=True, help="Repeat little: a first look in a minute or two, not numbers to rely on.")
 @click.option("--no-raw", is_flag=True, help="Leave out the libraries alone, without customauth's layer.")
 @credential_options
 @port_option
