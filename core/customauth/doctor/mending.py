@@ -86,22 +86,6 @@ def _sent(setup: Setup) -> tuple[object, ...]:
     return setup.username, setup.password, dict(setup.headers), setup.query
 
 
-def _bare(setup: Setup, _: Mapping[str, str]) -> Setup:
-    return unwrapped(setup)
-
-
-def _unquoted(setup: Setup, _: Mapping[str, str]) -> Setup:
-    return unquoted_setup(setup)
-
-
-def _exchanged(setup: Setup, _: Mapping[str, str]) -> Setup:
-    return exchanged_setup(setup)
-
-
-def _put_in_place(setup: Setup, _: Mapping[str, str]) -> Setup:
-    return replaced_setup(setup)
-
-
 def _one_mark(setup: Setup, _: Mapping[str, str]) -> Setup | None:
     user, *lists = (setup.username or "").split("?")
     if not all("=" in each for each in lists):
@@ -175,10 +159,10 @@ def _decoded_password(setup: Setup, _: Mapping[str, str]) -> Setup | None:
 
 
 _MENDS: Mapping[str, tuple[str, Callable[[Setup, Mapping[str, str]], Setup | None]]] = {
-    "username-wrapped": ("the text without what stands around it", _bare),
-    "value-quoted": ("the values without quotes and blanks around them", _unquoted),
-    "parameters-misplaced": ("the parameters in the user name", _put_in_place),
-    "token-and-signature-exchanged": ("token and signature exchanged", _exchanged),
+    "username-wrapped": ("the text without what stands around it", lambda setup, _: unwrapped(setup)),
+    "value-quoted": ("the values without quotes and blanks around them", lambda setup, _: unquoted_setup(setup)),
+    "parameters-misplaced": ("the parameters in the user name", lambda setup, _: replaced_setup(setup)),
+    "token-and-signature-exchanged": ("token and signature exchanged", lambda setup, _: exchanged_setup(setup)),
     "double-question-mark": ("one ? in the user name", _one_mark),
     "parameter-name-misspelt": ("the parameter's name put right", _name_put_right),
     "authorizer-name-invalid": ("the authorizer's bare name", _bare_authorizer),
